@@ -1,0 +1,50 @@
+// Command crashcheck is a release gate for Kubernetes: it watches over the pods of one ReplicaSet for a window of
+// time, and its exit code says whether they crashed too often. See the packages below pkg, or crashcheck --help.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+	"k8s.io/klog/v2"
+
+	"github.com/crashcheck/crashcheck/pkg/runner"
+)
+
+func main() {
+	// A closed pipe is an error like another (it would end a Go program): the exit code has to be the verdict's.
+	signal.Ignore(syscall.SIGPIPE)
+	// client-go logs here what it also returns as errors.
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		cancel(runner.SignalError{Signal: <-signals})
+		for range signals { // a second one changes nothing: the run is about to end
+		}
+	}()
+
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// terminalWidth returns a function that measures the terminal behind w, or nil if there is none.
+func terminalWidth(w io.Writer) func() int {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	return func() int {
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil || width <= 0 {
+			return 80
+		}
+		return width
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crashcheck/crashcheck/pkg/checker"
+	"github.com/crashcheck/crashcheck/pkg/config"
+	"github.com/crashcheck/crashcheck/pkg/kube"
+	"github.com/crashcheck/crashcheck/pkg/report"
+	"github.com/crashcheck/crashcheck/pkg/runner"
+)
+
+const (
+	// terminationLog is a container's default terminationMessagePath.
+	terminationLog = "/dev/termination-log"
+	// patience is how long the end of the run waits for output that is not read.
+	patience = 500 * time.Millisecond
+)
+
+// run is the program: from arguments and environment to the exit code. It neither exits nor reads the environment.
+// When ctx ends with a runner.SignalError as its cause, so does the run, with that signal's exit code.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Fprint(stdout, usage())
+		return 0
+	}
+	if len(args) == 1 && args[0] == "--version" {
+		fmt.Fprintf(stdout, "crashcheck %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return 0
+	}
+
+	cfg, err := config.Parse(environ)
+	width := terminalWidth(stderr)
+	g := &gate{
+		cfg: cfg, out: report.NewDetached(stdout), err: report.NewDetached(stderr),
+		result: report.Result{Limit: max(cfg.CrashLimit, 0), Namespace: cfg.Namespace},
+	}
+	g.result.Selector = selectorText(cfg)
+	plan := planOf(cfg)
+	var log io.Writer = g.err
+	if width != nil && err == nil && len(args) == 0 && cfg.LogFormat == config.LogText {
+		g.progress = report.NewProgress(g.err, width, plan)
+		log = g.progress
+	}
+	g.log = report.NewLog(log, report.LogOptions{
+		JSON: cfg.LogFormat == config.LogJSON, Debug: cfg.Debug, Color: width != nil && !isSet(environ, "NO_COLOR"),
+	})
+	switch {
+	case len(args) > 0:
+		g.invalid(fmt.Errorf("unexpected argument %q: crashcheck takes its settings from the environment, see crashcheck --help", args[0]))
+	case err != nil:
+		g.invalid(err)
+	default:
+		g.check(ctx, plan, environ)
+	}
+	return g.end()
+}
+
+// gate is one run of the program.
+type gate struct {
+	cfg      config.Config
+	out, err *report.Detached
+	log      *report.Log
+	progress *report.Progress // nil: no terminal
+	result   report.Result
+}
+
+// invalid is the result of a faulty configuration. Each fault has a line of its own in the log.
+func (g *gate) invalid(err error) {
+	g.result.Verdict, g.result.Reason = runner.Invalid, err.Error()
+	var faults config.Faults
+	if errors.As(err, &faults) && len(faults) > 1 {
+		for _, fault := range faults {
+			g.log.Error(fault.Error())
+		}
+		var variables []string
+		for _, fault := range faults {
+			variables = append(variables, fault.Variable)
+		}
+		g.log.Debug("variables with faults: " + strings.Join(variables, ", "))
+	}
+}
+
+// check runs the gate against the cluster that the environment names.
+func (g *gate) check(ctx context.Context, plan runner.Plan, environ []string) {
+	for _, warning := range g.cfg.Warnings {
+		g.log.Warn(warning)
+	}
+	pods, err := g.podLister(environ)
+	if err != nil {
+		g.invalid(err)
+		return
+	}
+	checks, err := checker.New(pods, checker.Options{
+		Selectors:        g.cfg.Selectors,
+		IgnoreContainers: g.cfg.IgnoreContainers,
+		BaselineStart:    g.cfg.Baseline == config.BaselineStart,
+	})
+	if err != nil {
+		g.invalid(err)
+		return
+	}
+	g.log.Debug("configuration: " + strings.Join(g.cfg.Environ(), " "))
+	g.log.Start(buildVersion(), plan, g.result.Namespace, checks.Selector())
+	g.result.Outcome = runner.Run(ctx, plan, checks, func(event runner.Event) {
+		if g.progress != nil {
+			g.progress.Observe(event)
+		}
+		g.log.Observe(event)
+	})
+	if g.result.Verdict == runner.Fail && g.cfg.CrashLogLines > 0 {
+		g.lastWords(ctx, pods)
+	}
+}
+
+// podLister finds the cluster and the namespace.
+func (g *gate) podLister(environ []string) (*kube.PodLister, error) {
+	cluster, err := kube.FindCluster(environ)
+	if err != nil {
+		return nil, err
+	}
+	if g.result.Namespace == "" {
+		namespace := cluster.Namespace()
+		if err := config.ValidateNamespace(namespace); err != nil {
+			return nil, fmt.Errorf("NAMESPACE: not set, and the namespace of the credentials, %q, %w", namespace, err)
+		}
+		g.result.Namespace = namespace
+	}
+	return kube.NewPodLister(cluster, g.result.Namespace, fmt.Sprintf("crashcheck/%s (%s/%s)", buildVersion(), runtime.GOOS, runtime.GOARCH))
+}
+
+// end writes what is left to say, and returns the exit code.
+func (g *gate) end() int {
+	if g.progress != nil {
+		g.progress.Close()
+	}
+	if err := report.WriteTerminationMessage(terminationLog, g.result); err != nil {
+		g.log.Warn(err.Error())
+	}
+	g.log.Close(g.result)
+	_ = g.err.Close(patience) // the log before the line, where both go to one place
+	_, _ = g.out.Write(report.JSONLine(g.result))
+	_ = g.out.Close(patience)
+	return report.Code(g.result.Outcome)
+}
+
+func planOf(cfg config.Config) runner.Plan {
+	return runner.Plan{
+		Interval: cfg.Interval, Count: cfg.Count, MaxDuration: cfg.MaxDuration, Duration: cfg.Duration,
+		CrashLimit: cfg.CrashLimit, MinPods: cfg.MinPods, RequireReady: cfg.RequireReady, APIGrace: cfg.APIGrace,
+	}
+}
+
+func selectorText(cfg config.Config) string {
+	var texts []string
+	for _, selector := range cfg.Selectors {
+		texts = append(texts, selector.String())
+	}
+	return strings.Join(texts, " or ")
+}
+
+func isSet(environ []string, name string) bool {
+	return slices.ContainsFunc(environ, func(pair string) bool {
+		return strings.HasPrefix(pair, name+"=") && len(pair) > len(name)+1
+	})
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/crashcheck/crashcheck/pkg/config"
+	"github.com/crashcheck/crashcheck/pkg/report"
+)
+
+// version is set by the linker (-X main.version=v1.2.3).
+var version string
+
+// buildVersion returns the version that the linker set, or the module's.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// usage is the text of --help, made from the definitions that the program itself uses.
+func usage() string {
+	var b strings.Builder
+	b.WriteString(`crashcheck is a release gate for Kubernetes: it watches over the pods of one ReplicaSet
+for a window of time, and its exit code says whether they crashed too often.
+
+  HASH=6fd8d747 INTERVAL=5 DURATION=300 CRASH_LIMIT=5 crashcheck
+
+It takes its settings from environment variables. A time is a whole number of seconds (5)
+or a Go duration (5s, 1m30s, 500ms). An empty value is an unset one.
+
+Variables:
+`)
+	for _, v := range config.Variables {
+		fmt.Fprintf(&b, "  %s (default: %s)\n      %s\n", v.Name, v.Default, v.Meaning)
+	}
+	b.WriteString("\nExit codes:\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, e := range report.ExitCodes {
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", e.Code, e.Verdict, e.Meaning)
+	}
+	_ = w.Flush() // to memory
+	b.WriteString(`
+The cluster: in a pod, its service account; elsewhere KUBECONFIG or ~/.kube/config.
+Permission needed: list on pods in one namespace.
+`)
+	return b.String()
+}

@@ -1,0 +1,101 @@
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	certutil "k8s.io/client-go/util/cert"
+)
+
+// serviceAccountDir is where the kubelet mounts the credentials of a pod.
+const serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// ErrNoCluster says that there is no cluster to talk to, and how to name one.
+var ErrNoCluster = errors.New("no cluster to talk to: run in a pod with a service account (automountServiceAccountToken: true), " +
+	"or outside with a kubeconfig (KUBECONFIG, or ~/.kube/config)")
+
+// Cluster is an API server, credentials for it, and the namespace that belongs to them.
+type Cluster struct {
+	config    *rest.Config
+	namespace string
+}
+
+// Namespace returns the namespace of the credentials: the pod's own in a cluster, else that of the kubeconfig's
+// context, else "default".
+func (c Cluster) Namespace() string { return c.namespace }
+
+// FindCluster finds the cluster that an environment (KEY=value pairs) names: by KUBECONFIG if that is set, in a pod by
+// its service account, elsewhere by ~/.kube/config. The error is [ErrNoCluster] if there is none.
+func FindCluster(environ []string) (Cluster, error) {
+	return findCluster(environ, serviceAccountDir)
+}
+
+func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
+	vars := map[string]string{}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		vars[name] = strings.TrimSpace(value)
+	}
+	if files := vars[clientcmd.RecommendedConfigPathEnvVar]; files != "" {
+		return fromKubeconfig(filepath.SplitList(files))
+	}
+	if host, port := vars["KUBERNETES_SERVICE_HOST"], vars["KUBERNETES_SERVICE_PORT"]; host != "" && port != "" {
+		return fromServiceAccount(net.JoinHostPort(host, port), serviceAccountDir)
+	}
+	if home := vars["HOME"]; home != "" {
+		return fromKubeconfig([]string{filepath.Join(home, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)})
+	}
+	return Cluster{}, ErrNoCluster
+}
+
+// fromServiceAccount does what rest.InClusterConfig does, but refuses a bad CA file instead of logging it.
+func fromServiceAccount(address, dir string) (Cluster, error) {
+	tokenFile, caFile, namespaceFile := filepath.Join(dir, "token"), filepath.Join(dir, "ca.crt"), filepath.Join(dir, "namespace")
+	if _, err := readToken(tokenFile); err != nil {
+		return Cluster{}, fmt.Errorf("use the pod's service account (is automountServiceAccountToken off?): %w", err)
+	}
+	if _, err := certutil.NewPool(caFile); err != nil {
+		return Cluster{}, fmt.Errorf("use the service account's CA certificates in %s: %w", caFile, err)
+	}
+	namespace, err := os.ReadFile(namespaceFile)
+	if err != nil {
+		return Cluster{}, fmt.Errorf("find the pod's own namespace: %w", err)
+	}
+	return Cluster{
+		config: &rest.Config{
+			Host:            "https://" + address,
+			BearerTokenFile: tokenFile,
+			TLSClientConfig: rest.TLSClientConfig{CAFile: caFile},
+		},
+		namespace: strings.TrimSpace(string(namespace)),
+	}, nil
+}
+
+// fromKubeconfig merges these files as kubectl does. Those that do not exist count for nothing.
+func fromKubeconfig(files []string) (Cluster, error) {
+	rules := &clientcmd.ClientConfigLoadingRules{Precedence: files}
+	raw, err := rules.Load()
+	if err != nil {
+		return Cluster{}, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	if clientcmd.IsConfigurationInvalid(clientcmd.Validate(*raw)) && len(raw.Clusters) == 0 && len(raw.Contexts) == 0 {
+		return Cluster{}, fmt.Errorf("%w; looked in %s", ErrNoCluster, strings.Join(files, ", "))
+	}
+	client := clientcmd.NewNonInteractiveClientConfig(*raw, raw.CurrentContext, &clientcmd.ConfigOverrides{}, rules)
+	config, err := client.ClientConfig()
+	if err != nil {
+		return Cluster{}, fmt.Errorf("use the kubeconfig %s: %w", strings.Join(files, ", "), err)
+	}
+	namespace, _, err := client.Namespace()
+	if err != nil {
+		return Cluster{}, fmt.Errorf("find the namespace of the kubeconfig's context: %w", err)
+	}
+	return Cluster{config: config, namespace: namespace}, nil
+}

@@ -1,0 +1,17 @@
+// Package kube reads pods from a Kubernetes API server, in a cluster or from a laptop, and believes only what is real.
+//
+// It is lean on purpose: client-go's credentials and transport, and a decoder that knows core/v1 alone. The typed
+// clients would link every API group, hide retries and their time, follow redirects with the token, and decode {} to
+// an empty list.
+//
+// # Promises
+//
+//   - A list is a 200 with a whole PodList that has a resourceVersion. All else is an error.
+//   - One call is one request. There are no retries and no redirects, and a context bounds the call, its body included.
+//   - The service account's token is read anew for each request, as the kubelet rotates it.
+//   - A CA file that cannot be used is an error, never a reason to use the system's roots.
+//   - No request is made without a namespace: that would list the pods of the whole cluster.
+//
+// Connections are HTTP/1.1: a request whose time is up then ends its connection, where HTTP/2 would go on using a dead
+// one. Proxies from the environment are honoured.
+package kube

@@ -1,0 +1,69 @@
+package runner
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// deniedFor is how long denials are retried before any check has succeeded: a new RoleBinding takes a moment.
+const deniedFor = 10 * time.Second
+
+// isHopeless tells whether the same request can only fail again: the server does not understand it.
+func isHopeless(err error) bool {
+	switch statusCode(err) {
+	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// isDenial tells whether the server refused the credentials or their permissions.
+func isDenial(err error) bool {
+	code := statusCode(err)
+	return code == http.StatusUnauthorized || code == http.StatusForbidden
+}
+
+// statusCode returns the HTTP status of an API error, or 0.
+func statusCode(err error) int {
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		return int(status.Status().Code)
+	}
+	return 0
+}
+
+// retryAfter returns how long the server asks to be left alone.
+func retryAfter(err error) time.Duration {
+	seconds, _ := apierrors.SuggestsClientDelay(err)
+	return times(int64(max(seconds, 0)), time.Second)
+}
+
+// newBackoff returns the pauses between attempts: 0.5 s to 5 s, jitter included.
+func newBackoff() wait.Backoff {
+	return wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.25, Cap: 4 * time.Second, Steps: 10}
+}
+
+// streak is a row of failed attempts.
+type streak struct {
+	since    time.Duration // start of the first one
+	failures int64
+	last     error
+	denied   time.Duration // when the first denial was answered
+	isDenied bool
+	backoff  wait.Backoff
+}
+
+// fail enters an attempt that failed.
+func (s *streak) fail(err error, began, ended time.Duration) {
+	if s.failures == 0 {
+		*s = streak{since: began, backoff: newBackoff()}
+	}
+	s.failures++
+	s.last = err
+	if isDenial(err) && !s.isDenied {
+		s.isDenied, s.denied = true, ended
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"time"
+
+	"github.com/crashcheck/crashcheck/test/simcluster"
+)
+
+const namespace = "shop"
+
+// A scenario is one run of crashcheck against the simulated cluster, and what has to come of it.
+type scenario struct {
+	title    string
+	release  simcluster.Release // deployed as the run begins
+	settings []string           // environment variables, NAME=value
+	outage   time.Duration      // after which the API server goes away for good; 0: never
+
+	verdict  string
+	exitCode int
+}
+
+// scenarios run in this order, on one cluster. Short windows keep the four under half a minute.
+func scenarios() []scenario {
+	crashes := simcluster.CrashLoop(2*time.Second, 1)
+	crashes.Message = "panic: no such table: orders"
+	return []scenario{
+		{
+			title:    "a good release",
+			release:  release("6c9f7d8b54", simcluster.Life{}),
+			settings: []string{"HASH=6c9f7d8b54", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=3"},
+			verdict:  "pass", exitCode: 0,
+		},
+		{
+			title:    "a release that crashes again and again",
+			release:  release("7f5b9c6d48", crashes),
+			settings: []string{"HASH=7f5b9c6d48", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=3"},
+			verdict:  "fail", exitCode: 1,
+		},
+		{
+			title:    "a mistyped hash, which no pod has",
+			settings: []string{"HASH=6c9f7d8b55", "INTERVAL=1", "DURATION=3", "CRASH_LIMIT=3"},
+			verdict:  "inconclusive", exitCode: 3,
+		},
+		{
+			title:    "a good release, but the API server goes away after two seconds",
+			release:  release("5d8c7b9f66", simcluster.Life{}),
+			settings: []string{"HASH=5d8c7b9f66", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=3", "API_GRACE=3"},
+			outage:   2 * time.Second,
+			verdict:  "inconclusive", exitCode: 3,
+		},
+	}
+}
+
+func release(hash string, life simcluster.Life) simcluster.Release {
+	return simcluster.Release{Namespace: namespace, Name: "checkout", Hash: hash, Replicas: 2, App: life}
+}

@@ -1,0 +1,154 @@
+package simcluster
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+)
+
+// A Server is the simulated API server. It listens on a loopback port from Start to Close.
+type Server struct {
+	options options
+	clock   *clock
+	store   *store
+	address string
+	ca      []byte
+	handler http.Handler
+	codecs  serializer.CodecFactory
+
+	listening sync.Mutex       // guards http, and is no lock that a request in flight may wait for
+	http      *httptest.Server // nil during an outage
+
+	mu       sync.Mutex
+	token    string
+	fault    Middleware
+	requests []Request
+}
+
+type options struct {
+	tls      bool
+	token    string
+	speed    float64
+	jsonOnly bool
+}
+
+// An Option says how a Server differs from the default: plain HTTP, no token, JSON and protobuf, time at its real speed.
+type Option func(*options)
+
+// WithTLS serves HTTPS. The certificate authority is in the Server's kubeconfig.
+func WithTLS() Option { return func(o *options) { o.tls = true } }
+
+// WithToken lets in only requests that carry the bearer token; others get 401.
+func WithToken(token string) Option { return func(o *options) { o.token = token } }
+
+// WithSpeed lets simulated time pass at a multiple of real time: at 60, a simulated minute takes a second.
+// At 0 it stands still, and only Advance moves it.
+func WithSpeed(factor float64) Option { return func(o *options) { o.speed = factor } }
+
+// WithoutProtobuf serves JSON alone, as an aggregated or a very restricted API server might.
+func WithoutProtobuf() Option { return func(o *options) { o.jsonOnly = true } }
+
+// Start starts a server without pods. Like httptest, it panics if no loopback port can be had.
+func Start(opts ...Option) *Server {
+	options := options{speed: 1}
+	for _, set := range opts {
+		set(&options)
+	}
+	s := &Server{options: options, token: options.token, clock: newClock(options.speed), store: &store{}, codecs: coreCodecs()}
+	s.handler = s.record(s.injectFault(s.authenticate(s.routes())))
+	s.http = s.serve(nil)
+	s.address = s.http.Listener.Addr().String()
+	if cert := s.http.Certificate(); cert != nil {
+		s.ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+	}
+	return s
+}
+
+func (s *Server) serve(listener net.Listener) *httptest.Server {
+	server := httptest.NewUnstartedServer(s.handler)
+	if listener != nil {
+		server.Listener.Close() // httptest opens one of its own
+		server.Listener = listener
+	}
+	if s.options.tls {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	return server
+}
+
+// URL is the server's base address. It stays the same over an outage.
+func (s *Server) URL() string {
+	if s.options.tls {
+		return "https://" + s.address
+	}
+	return "http://" + s.address
+}
+
+// Close ends the server and the requests in flight.
+func (s *Server) Close() { s.GoAway() }
+
+// GoAway begins an outage: connections break, new ones are refused. Simulated time goes on.
+func (s *Server) GoAway() {
+	s.listening.Lock()
+	defer s.listening.Unlock()
+	if s.http == nil {
+		return
+	}
+	s.http.Listener.Close() // first, or a client would be back before Close has closed it
+	s.http.CloseClientConnections()
+	s.http.Close()
+	s.http = nil
+}
+
+// ComeBack ends an outage. It fails if another process has taken the port meanwhile.
+func (s *Server) ComeBack() error {
+	s.listening.Lock()
+	defer s.listening.Unlock()
+	if s.http != nil {
+		return errors.New("coming back: the server is not away")
+	}
+	listener, err := net.Listen("tcp", s.address)
+	if err != nil {
+		return fmt.Errorf("coming back: %w", err)
+	}
+	s.http = s.serve(listener)
+	return nil
+}
+
+// Deploy adds a release, whose own time begins now.
+func (s *Server) Deploy(release Release) {
+	now := s.Now()
+	if release.Created.IsZero() {
+		release.Created = s.clock.wall(now)
+	}
+	s.store.add(release, now)
+}
+
+// Replay adds a trace, whose own time begins now. Its pods keep their recorded namespace and dates.
+func (s *Server) Replay(trace Trace) {
+	s.store.add(trace, s.Now())
+}
+
+// SetPods replaces everything that is served by the given pods, which do not change. Without pods the cluster is empty.
+func (s *Server) SetPods(pods ...corev1.Pod) {
+	s.store.replace(fixedPods(pods), s.Now())
+}
+
+// Now is the simulated time since Start.
+func (s *Server) Now() time.Duration { return s.clock.elapsed() }
+
+// Advance moves simulated time forward by d, at once.
+func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
+
+// ExpireTokens makes every continue token handed out so far answer 410 Expired, as compaction does in a real cluster.
+func (s *Server) ExpireTokens() { s.store.expire() }

@@ -1,0 +1,381 @@
+package simcluster
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// start starts a server whose time stands still.
+func start(t *testing.T, opts ...Option) *Server {
+	t.Helper()
+	server := Start(append([]Option{WithSpeed(0)}, opts...)...)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// client is a REST client made from the server's kubeconfig, as a user's would be.
+func client(t *testing.T, server *Server, accept string) *rest.RESTClient {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := server.WriteKubeconfig(path, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	config.APIPath, config.GroupVersion = "/api", &corev1.SchemeGroupVersion
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	config.AcceptContentTypes = accept
+	config.QPS = -1 // no limit
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+const (
+	asJSON     = runtime.ContentTypeJSON
+	asProtobuf = runtime.ContentTypeProtobuf
+	asEither   = asProtobuf + "," + asJSON
+)
+
+// list asks for pods of namespace shop; params are name and value, in turn.
+func list(t *testing.T, client *rest.RESTClient, params ...string) (*corev1.PodList, error) {
+	t.Helper()
+	request := client.Get().Namespace("shop").Resource("pods").MaxRetries(0)
+	for pair := range slices.Chunk(params, 2) {
+		request = request.Param(pair[0], pair[1])
+	}
+	pods := &corev1.PodList{}
+	err := request.Do(t.Context()).Into(pods)
+	return pods, err
+}
+
+func mustList(t *testing.T, client *rest.RESTClient, params ...string) *corev1.PodList {
+	t.Helper()
+	pods, err := list(t, client, params...)
+	if err != nil {
+		t.Fatalf("listing with %q: %v", params, err)
+	}
+	return pods
+}
+
+func shop(hash string, replicas int) Release {
+	return Release{Namespace: "shop", Name: "web", Hash: hash, Replicas: replicas, Age: time.Minute}
+}
+
+func names(list *corev1.PodList) []string {
+	var names []string
+	for _, pod := range list.Items {
+		names = append(names, pod.Name)
+	}
+	return names
+}
+
+func TestPagesHoldEveryPodOnce(t *testing.T) {
+	server := start(t)
+	server.Deploy(shop("abc", 7))
+	client := client(t, server, asEither)
+	whole := mustList(t, client)
+	if whole.Continue != "" || len(whole.Items) != 7 {
+		t.Fatalf("without a limit: %d pods, continue %q", len(whole.Items), whole.Continue)
+	}
+
+	var paged []string
+	for token, left := "", int64(4); ; left -= 3 {
+		page := mustList(t, client, "limit", "3", "continue", token)
+		paged = append(paged, names(page)...)
+		if page.ResourceVersion != whole.ResourceVersion {
+			t.Errorf("a page has resourceVersion %s, the list %s", page.ResourceVersion, whole.ResourceVersion)
+		}
+		if token = page.Continue; token == "" {
+			break
+		}
+		if page.RemainingItemCount == nil || *page.RemainingItemCount != left {
+			t.Errorf("remainingItemCount: got %v, want %d", page.RemainingItemCount, left)
+		}
+		// What changes between pages does not show in them.
+		server.Deploy(shop("def", 2))
+		server.Advance(time.Minute)
+	}
+	if !slices.Equal(paged, names(whole)) {
+		t.Errorf("pods over all pages:\n got %v\nwant %v", paged, names(whole))
+	}
+	later := mustList(t, client)
+	if len(later.Items) != 11 || later.ResourceVersion == whole.ResourceVersion {
+		t.Errorf("a new list: %d pods at resourceVersion %s, want 11 at another one than %s", len(later.Items), later.ResourceVersion, whole.ResourceVersion)
+	}
+}
+
+func TestAPageAsLargeAsTheListIsTheLastOne(t *testing.T) {
+	server := start(t)
+	server.Deploy(shop("abc", 3))
+	if page := mustList(t, client(t, server, asJSON), "limit", "3"); len(page.Items) != 3 || page.Continue != "" {
+		t.Errorf("got %d pods and continue %q, want 3 and none", len(page.Items), page.Continue)
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	server := start(t)
+	server.Deploy(shop("abc", 2))
+	server.Deploy(Release{Namespace: "shop", Name: "canary", Hash: "abc", HashLabel: "rollouts-pod-template-hash"})
+	server.Deploy(Release{Namespace: "elsewhere", Hash: "abc"})
+	client := client(t, server, asEither)
+	for selector, want := range map[string]int{
+		"":                                      3,
+		"pod-template-hash=abc":                 2,
+		"rollouts-pod-template-hash=abc":        1,
+		"pod-template-hash=ab":                  0,
+		"pod-template-hash=abc,app in (web)":    2,
+		"pod-template-hash=abc,app notin (web)": 0,
+	} {
+		pods := mustList(t, client, "labelSelector", selector)
+		if len(pods.Items) != want || pods.ResourceVersion == "" {
+			t.Errorf("selector %q: got %d pods at resourceVersion %q, want %d", selector, len(pods.Items), pods.ResourceVersion, want)
+		}
+	}
+}
+
+func TestProtobufEqualsJSON(t *testing.T) {
+	server := start(t)
+	server.Deploy(Release{Namespace: "shop", Hash: "abc", Replicas: 40, Age: time.Minute, App: OOMKilled(time.Second), Init: &Life{}, Sidecar: &Life{}})
+	fromJSON, fromProtobuf := mustList(t, client(t, server, asJSON)), mustList(t, client(t, server, asProtobuf))
+	if len(fromJSON.Items) != 40 || !equality.Semantic.DeepEqual(fromJSON.Items, fromProtobuf.Items) || fromJSON.ListMeta != fromProtobuf.ListMeta {
+		t.Error("a list differs between JSON and protobuf")
+	}
+	requests := server.Requests()
+	if requests[0].Accept != asJSON || requests[1].Accept != asProtobuf {
+		t.Errorf("recorded requests: got %+v", requests)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	const pods = "/api/v1/namespaces/shop/pods"
+	for _, test := range []struct {
+		claim, path, accept string
+		opts                []Option
+		wantCode            int
+		wantType, wantBody  string
+	}{
+		{"a list names its kind", pods, "", nil, 200, asJSON, `"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]`},
+		{"protobuf is served when asked for", pods, asEither, nil, 200, asProtobuf, "k8s\x00"},
+		{"a server without protobuf falls back to JSON", pods, asEither, []Option{WithoutProtobuf()}, 200, asJSON, `"kind":"PodList"`},
+		{"a server without protobuf takes no one else's", pods, asProtobuf, []Option{WithoutProtobuf()}, 406, asJSON, `"code":406`},
+		{"kubectl's wish for a table is passed over", pods, asJSON + ";as=Table;v=v1;g=meta.k8s.io," + asJSON, nil, 200, asJSON, `"kind":"PodList"`},
+		{"no token, no list", pods, "", []Option{WithToken("secret")}, 401, asJSON, `"reason":"Unauthorized"`},
+		{"other resources are not found", "/api/v1/namespaces/shop/secrets", "", nil, 404, asJSON, `"kind":"Status"`},
+		{"other paths are not found", "/", "", nil, 404, asJSON, `"code":404`},
+		{"a made-up continue token has expired", pods + "?continue=bogus", "", nil, 410, asJSON, `"reason":"Expired"`},
+		{"a malformed selector is a bad request", pods + "?labelSelector=a%3D%3D%3Db", "", nil, 400, asJSON, `"reason":"BadRequest"`},
+		{"a malformed limit is a bad request", pods + "?limit=some", "", nil, 400, asJSON, `"reason":"BadRequest"`},
+		{"a watch is not simulated", pods + "?watch=true", "", nil, 400, asJSON, "not simulated"},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			code, mediaType, body := get(t, start(t, test.opts...), test.path, test.accept)
+			if code != test.wantCode || mediaType != test.wantType || !strings.Contains(body, test.wantBody) {
+				t.Errorf("got %d %s %s\nwant %d %s …%s…", code, mediaType, body, test.wantCode, test.wantType, test.wantBody)
+			}
+		})
+	}
+}
+
+func get(t *testing.T, server *Server, path, accept string) (code int, mediaType, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accept != "" {
+		request.Header.Set("Accept", accept)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, response.Header.Get("Content-Type"), string(text)
+}
+
+func TestExpiredTokens(t *testing.T) {
+	server := start(t)
+	server.Deploy(shop("abc", 3))
+	client := client(t, server, asEither)
+	token := mustList(t, client, "limit", "1").Continue
+	mustList(t, client, "limit", "1", "continue", token)
+	server.ExpireTokens()
+	if _, err := list(t, client, "limit", "1", "continue", token); !apierrors.IsResourceExpired(err) {
+		t.Errorf("an expired token: got %v, want 410 Expired", err)
+	}
+}
+
+func TestTokenIsRequired(t *testing.T) {
+	server := start(t, WithTLS(), WithToken("first"))
+	outdated := client(t, server, asEither)
+	mustList(t, outdated)
+	server.SetToken("second")
+	if _, err := list(t, outdated); !apierrors.IsUnauthorized(err) {
+		t.Errorf("the old token after a rotation: got %v, want 401", err)
+	}
+	mustList(t, client(t, server, asEither))
+	for _, request := range server.Requests() {
+		if !request.Authorization {
+			t.Errorf("a request came without authorization: %+v", request)
+		}
+	}
+}
+
+func TestTLSVerifiesWithTheKubeconfigsCAAlone(t *testing.T) {
+	server := start(t, WithTLS())
+	mustList(t, client(t, server, asEither))
+	if _, err := http.Get(server.URL()); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("with the system's roots: got %v, want an error about the certificate", err)
+	}
+}
+
+func TestOutage(t *testing.T) {
+	server := start(t, WithTLS())
+	server.Deploy(shop("abc", 1))
+	client := client(t, server, asEither)
+	mustList(t, client)
+	server.GoAway()
+	if _, err := list(t, client); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("during the outage: got %v, want a refused connection", err)
+	}
+	if err := server.ComeBack(); err != nil {
+		t.Fatal(err)
+	}
+	if pods := mustList(t, client); len(pods.Items) != 1 {
+		t.Errorf("after the outage: got %d pods, want 1", len(pods.Items))
+	}
+	if err := server.ComeBack(); err == nil {
+		t.Error("coming back twice: got no error")
+	}
+}
+
+func TestGoAwayBreaksRequestsInFlight(t *testing.T) {
+	server := start(t)
+	reached := make(chan struct{})
+	server.Handle(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(reached)
+			Hang()(next).ServeHTTP(w, r)
+		})
+	})
+	go func() {
+		<-reached
+		server.GoAway()
+	}()
+	if _, err := list(t, client(t, server, asEither)); err == nil {
+		t.Error("a request that hangs as the server goes away: got no error")
+	}
+}
+
+func TestFaults(t *testing.T) {
+	server := start(t)
+	server.Deploy(shop("abc", 2))
+	client := client(t, server, asEither)
+
+	server.Handle(Times(2, server.Fail(http.StatusTooManyRequests, 3*time.Second)))
+	for range 2 {
+		_, err := list(t, client)
+		if seconds, asked := apierrors.SuggestsClientDelay(err); !apierrors.IsTooManyRequests(err) || !asked || seconds != 3 {
+			t.Errorf("got %v, want 429 with a delay of 3 s", err)
+		}
+	}
+	mustList(t, client)
+
+	server.Handle(Truncate(100))
+	if _, err := list(t, client); err == nil {
+		t.Error("a truncated answer: got no error")
+	}
+
+	server.Handle(Answer(http.StatusOK, "text/html", "<html>"))
+	if code, mediaType, body := get(t, server, "/api/v1/namespaces/shop/pods", ""); code != 200 || mediaType != "text/html" || body != "<html>" {
+		t.Errorf("got %d %s %s", code, mediaType, body)
+	}
+
+	server.Handle(Only("continue=", server.Fail(http.StatusGone, 0)))
+	token := mustList(t, client, "limit", "1").Continue
+	if _, err := list(t, client, "limit", "1", "continue", token); !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
+		t.Errorf("the second page: got %v, want 410", err)
+	}
+
+	server.Handle(Hang())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := client.Get().Namespace("shop").Resource("pods").Do(ctx).Error(); !errors.Is(err, context.Canceled) {
+		t.Errorf("a request that is given up: got %v", err)
+	}
+
+	server.Handle(nil)
+	mustList(t, client)
+}
+
+func TestLogs(t *testing.T) {
+	server := start(t)
+	crash := CrashLoop(time.Second, 7)
+	crash.Message = "panic: no database"
+	server.Deploy(Release{Namespace: "shop", Hash: "abc", Age: 150 * time.Second, App: crash})
+	pod := mustList(t, client(t, server, asJSON)).Items[0]
+	path := "/api/v1/namespaces/shop/pods/" + pod.Name + "/log"
+	finished := pod.Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt.UTC().Format(time.RFC3339)
+
+	code, mediaType, body := get(t, server, path+"?container=app&previous=true&tailLines=2", "")
+	want := "panic: no database\n" + finished + " fatal: exiting with code 7\n"
+	if code != 200 || mediaType != "text/plain" || body != want {
+		t.Errorf("got %d %s %q, want %q", code, mediaType, body, want)
+	}
+	if code, _, _ := get(t, server, path+"?container=proxy&previous=true", ""); code != 400 {
+		t.Errorf("log of an unknown container: got %d, want 400", code)
+	}
+	if code, _, _ := get(t, server, "/api/v1/namespaces/shop/pods/other/log", ""); code != 404 {
+		t.Errorf("log of an unknown pod: got %d, want 404", code)
+	}
+}
+
+func TestSetPodsReplacesEverything(t *testing.T) {
+	server := start(t)
+	server.Deploy(shop("abc", 3))
+	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "alone", UID: "1"}}
+	server.SetPods(pod)
+	if got := names(mustList(t, client(t, server, asEither))); !slices.Equal(got, []string{"alone"}) {
+		t.Errorf("got %v, want [alone]", got)
+	}
+}
+
+func TestSpeed(t *testing.T) {
+	server := Start(WithSpeed(1e9))
+	defer server.Close()
+	before := server.Now()
+	mustList(t, client(t, server, asEither))
+	if passed := server.Now() - before; passed < time.Hour {
+		t.Errorf("at a thousand million times the real speed, %v passed", passed)
+	}
+}
