@@ -95,15 +95,15 @@ func (l *Log) Start(version string, plan runner.Plan, namespace, selector string
 	l.limit = plan.CrashLimit
 	now := time.Now()
 	at := func(d time.Duration) string { return now.Add(d).Format("15:04:05") }
-	how := fmt.Sprintf("every %s for %s, till %s", plan.Interval, plan.Duration, at(plan.Duration))
-	switch {
-	case plan.Count > 0 && plan.MaxDuration > 0:
-		how = fmt.Sprintf("%s, every %s, for at most %s, till %s", count(int(plan.Count), "time"), plan.Interval, plan.MaxDuration, at(plan.Expected()))
-	case plan.Count > 0:
-		how = fmt.Sprintf("%s, every %s, till %s", count(int(plan.Count), "time"), plan.Interval, at(plan.Expected()))
+	how := fmt.Sprintf("a check every %s for %s", plan.Interval, plan.Duration)
+	if plan.Count > 0 {
+		how = fmt.Sprintf("%s, one every %s", count(int(plan.Count), "check"), plan.Interval)
 	}
-	l.say(slog.LevelInfo, fmt.Sprintf("crashcheck %s: checking pods with %s in namespace %s %s (%s at the latest, if the API server fails); fails at %s",
-		version, selector, namespace, how, at(plan.Latest()), crashes(plan.CrashLimit)),
+	if plan.Count > 0 && plan.MaxDuration > 0 {
+		how += fmt.Sprintf(", for at most %s", plan.MaxDuration)
+	}
+	l.say(slog.LevelInfo, fmt.Sprintf("crashcheck %s: pods with %s in namespace %s: %s (till %s; %s at the latest, if the API server fails); the gate fails at %s",
+		version, selector, namespace, how, at(plan.Expected()), at(plan.Latest()), crashes(plan.CrashLimit)),
 		slog.String("version", version), slog.String("namespace", namespace), slog.String("selector", selector),
 		slog.Float64("intervalSeconds", plan.Interval.Seconds()), slog.Float64("expectedSeconds", plan.Expected().Seconds()),
 		slog.Float64("latestSeconds", plan.Latest().Seconds()), slog.Int64("limit", plan.CrashLimit))
@@ -132,8 +132,8 @@ func (l *Log) checked(e runner.Checked) {
 	l.newCrashes(e.Tally)
 	l.newBlocked(e.Tally.Blocked)
 	if l.debug {
-		l.say(slog.LevelDebug, fmt.Sprintf("check %d: %s, %s of limit %d, %d not Ready, %d cannot start; took %s", e.Number,
-			count(e.Tally.Pods, "pod"), crashes(e.Tally.Crashes), l.limit, len(e.Tally.NotReady), len(e.Tally.Blocked), e.Took.Round(time.Millisecond)),
+		l.say(slog.LevelDebug, fmt.Sprintf("check %d: %s, crashes %d/%d, %d not Ready, %d cannot start; took %s", e.Number,
+			count(e.Tally.Pods, "pod"), e.Tally.Crashes, l.limit, len(e.Tally.NotReady), len(e.Tally.Blocked), e.Took.Round(time.Millisecond)),
 			slog.Int64("check", e.Number), slog.Int("pods", e.Tally.Pods), slog.Int64("crashes", e.Tally.Crashes),
 			slog.Int("notReady", len(e.Tally.NotReady)), slog.Float64("tookSeconds", seconds(e.Took)), slog.Bool("closing", e.Closing))
 	}
@@ -156,24 +156,19 @@ func (l *Log) pods(e runner.Checked) {
 func (l *Log) newCrashes(t checker.Tally) {
 	for i, c := range t.New {
 		if i == mostLines {
-			l.say(slog.LevelWarn, fmt.Sprintf("crash %d of limit %d: and in %d more containers", t.Crashes, l.limit, len(t.New)-i))
+			l.say(slog.LevelWarn, fmt.Sprintf("crashes %d/%d: %s more crashed", t.Crashes, l.limit, count(len(t.New)-i, "container")))
 			break
 		}
-		first := l.crashes + 1
 		l.crashes += c.New
-		which := fmt.Sprintf("crash %d", l.crashes)
-		if c.New > 1 {
-			which = fmt.Sprintf("crashes %d to %d", first, l.crashes)
-		}
 		facts := []slog.Attr{
 			slog.String("pod", c.Pod), slog.String("container", c.Container), slog.String("kind", string(c.Kind)),
 			slog.Int64("crashes", l.crashes), slog.Int64("limit", l.limit), slog.Int64("containerCrashes", c.Crashes),
 		}
-		last := "ended"
+		which, ended := "crash", "ended with"
 		if c.New > 1 {
-			last = "ended " + count(int(c.New), "time") + ", at last"
+			which, ended = "crashes", "ended "+count(int(c.New), "time")+", at last with"
 		}
-		text := fmt.Sprintf("%s of limit %d: %s/%s %s with %s%s", which, l.limit, c.Pod, c.Container, last, c.End, hint(c.End))
+		text := fmt.Sprintf("%s %d/%d: %s/%s %s %s%s", which, l.crashes, l.limit, c.Pod, c.Container, ended, c.End, hint(c.End))
 		if c.End != nil {
 			facts = append(facts, slog.Int("exitCode", int(c.End.ExitCode)), slog.String("reason", c.End.Reason))
 			if message := strings.TrimSpace(c.End.Message); message != "" {

@@ -27,24 +27,24 @@ func scenarios() []scenario {
 		{
 			title:    "a good release",
 			release:  release("6c9f7d8b54", simcluster.Life{}),
-			settings: []string{"HASH=6c9f7d8b54", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=3"},
+			settings: []string{"HASH=6c9f7d8b54", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=2"},
 			verdict:  "pass", exitCode: 0,
 		},
 		{
 			title:    "a release that crashes again and again",
 			release:  release("7f5b9c6d48", crashes),
-			settings: []string{"HASH=7f5b9c6d48", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=3"},
+			settings: []string{"HASH=7f5b9c6d48", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=2"},
 			verdict:  "fail", exitCode: 1,
 		},
 		{
 			title:    "a mistyped hash, which no pod has",
-			settings: []string{"HASH=6c9f7d8b55", "INTERVAL=1", "DURATION=3", "CRASH_LIMIT=3"},
+			settings: []string{"HASH=6c9f7d8b55", "INTERVAL=1", "DURATION=3", "CRASH_LIMIT=2"},
 			verdict:  "inconclusive", exitCode: 3,
 		},
 		{
 			title:    "a good release, but the API server goes away after two seconds",
 			release:  release("5d8c7b9f66", simcluster.Life{}),
-			settings: []string{"HASH=5d8c7b9f66", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=3", "API_GRACE=3"},
+			settings: []string{"HASH=5d8c7b9f66", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=2", "API_GRACE=3"},
 			outage:   2 * time.Second,
 			verdict:  "inconclusive", exitCode: 3,
 		},
