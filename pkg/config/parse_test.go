@@ -117,7 +117,8 @@ func TestBadConfigurations(t *testing.T) {
 			"DURATION: required when COUNT is not set: how long to check, such as 5m; " +
 			"CRASH_LIMIT: required: the number of crashes at which the gate fails, such as 5"},
 		{"a blank HASH", environ("HASH= "), missing},
-		{"an unresolved template", environ("HASH={{args.hash}}"), `HASH: is a template that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "{{args.hash}}"`},
+		{"an unresolved template", environ("HASH={{args.hash}}"), `HASH: is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "{{args.hash}}"`},
+		{"the placeholder of deploy/base", environ("HASH=<pod-template-hash>"), `HASH: is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "<pod-template-hash>"`},
 		{"a HASH that is no label value", environ("HASH=a,b"), `HASH: is no pod-template-hash, such as 6fd8d747: ` + value + `, got "a,b"`},
 		{"an interval of words", environ("INTERVAL=five"), "INTERVAL: " + aTime + `"five"`},
 		{"an interval without a unit", environ("INTERVAL=2.5"), "INTERVAL: " + aTime + `"2.5"`},
@@ -160,7 +161,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"a long value is cut", environ("INTERVAL=" + strings.Repeat("9", 300)), "INTERVAL: " + aTime + `"` + strings.Repeat("9", 200) + `…"`},
 		{"all faults at once, in the order of the variables",
 			environ("HASH={{args.hash}}", "INTERVAL=x", "COUNT=x", "MAX_DURATION=-1", "DURATION=-1", "CRASH_LIMIT=x", "MIN_PODS=x", "API_GRACE=x", "BASELINE=x"),
-			`HASH: is a template that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "{{args.hash}}"; ` +
+			`HASH: is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "{{args.hash}}"; ` +
 				"INTERVAL: " + aTime + `"x"; ` +
 				`COUNT: must be a whole number, got "x"; ` +
 				`MAX_DURATION: must be greater than 0, got "-1"; ` +

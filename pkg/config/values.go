@@ -67,8 +67,8 @@ func parseNumber(value string) (int64, error) {
 }
 
 func parseHash(value string) (hashValue, error) {
-	if strings.Contains(value, "{{") || strings.Contains(value, "}}") {
-		return "", errors.New("is a template that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest")
+	if strings.ContainsAny(value, "{}<>$") {
+		return "", errors.New("is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest")
 	}
 	if problems := validation.IsValidLabelValue(value); len(problems) > 0 {
 		return "", errors.New("is no pod-template-hash, such as 6fd8d747: " + strings.Join(problems, "; "))
