@@ -1,0 +1,168 @@
+package runner_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/crashcheck/crashcheck/pkg/checker"
+	"github.com/crashcheck/crashcheck/pkg/runner"
+)
+
+// world is a cluster as a run meets it, in the time of a synctest bubble. The times that its functions are given are
+// counted from the run's start; a nil function stands for the usual.
+type world struct {
+	pods  func(at time.Duration) []*corev1.Pod  // one healthy, ready pod
+	takes func(at time.Duration) time.Duration  // how long an answer takes: no time
+	fails func(at time.Duration, nth int) error // none; nth counts the requests from 1
+	ctx   func(context.Context) context.Context // what the run is given
+}
+
+// account is what happened in a run.
+type account struct {
+	runner.Outcome
+	requests []time.Duration // when each was made
+	events   []runner.Event
+}
+
+// times returns the times of the requests.
+func (a account) times() string {
+	texts := make([]string, len(a.requests))
+	for i, at := range a.requests {
+		texts[i] = at.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+// run runs a plan in this world, and in a bubble of time, with the fake clientset.
+func (w world) run(t *testing.T, plan runner.Plan) account {
+	t.Helper()
+	var a account
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		check, err := checker.New(listerFunc(func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+			at := time.Since(start)
+			a.requests = append(a.requests, at)
+			if w.takes != nil {
+				if err := sleep(ctx, w.takes(at)); err != nil {
+					return nil, err
+				}
+			}
+			if w.fails != nil {
+				if err := w.fails(at, len(a.requests)); err != nil {
+					return nil, err
+				}
+			}
+			now := []*corev1.Pod{pod(0)}
+			if w.pods != nil {
+				now = w.pods(time.Since(start))
+			}
+			objects := make([]runtime.Object, len(now))
+			for i, p := range now {
+				objects[i] = p
+			}
+			return fake.NewClientset(objects...).CoreV1().Pods("prod").List(ctx, opts)
+		}), checker.Options{Selectors: []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := t.Context()
+		if w.ctx != nil {
+			ctx = w.ctx(ctx)
+		}
+		a.Outcome = runner.Run(ctx, plan, check, func(event runner.Event) { a.events = append(a.events, event) })
+		if took := time.Since(start); took != a.Elapsed {
+			t.Errorf("the run took %s, but says %s", took, a.Elapsed)
+		}
+	})
+	return a
+}
+
+// listerFunc is a checker.PodLister.
+type listerFunc func(context.Context, metav1.ListOptions) (*corev1.PodList, error)
+
+func (f listerFunc) List(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+	return f(ctx, opts)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pod returns a ready pod whose container has crashed so often.
+func pod(crashes int32, changes ...func(*corev1.Pod)) *corev1.Pod {
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1", UID: "1", Namespace: "prod", Labels: map[string]string{"hash": "abc"}},
+		Status: corev1.PodStatus{
+			Phase:             corev1.PodRunning,
+			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "app", RestartCount: crashes, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}},
+		},
+	}
+	for _, change := range changes {
+		change(p)
+	}
+	return p
+}
+
+func numbered(n int) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { p.Name, p.UID = fmt.Sprint("web-", n), types.UID(fmt.Sprint(n)) }
+}
+
+func unready(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }
+
+func deleted(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
+
+func pods(all ...*corev1.Pod) func(time.Duration) []*corev1.Pod {
+	return func(time.Duration) []*corev1.Pod { return all }
+}
+
+// crashingAt returns one pod that has crashed once by each of these times.
+func crashingAt(times ...time.Duration) func(time.Duration) []*corev1.Pod {
+	return func(at time.Duration) []*corev1.Pod {
+		var crashes int32
+		for _, crash := range times {
+			if crash <= at {
+				crashes++
+			}
+		}
+		return []*corev1.Pod{pod(crashes)}
+	}
+}
+
+// between fails with this error from one time to another.
+func between(from, to time.Duration, err error) func(time.Duration, int) error {
+	return func(at time.Duration, _ int) error {
+		if at >= from && at < to {
+			return err
+		}
+		return nil
+	}
+}
+
+const always = time.Duration(1<<63 - 1)
+
+func status(code int32, reason metav1.StatusReason, retryAfter int32) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: code, Reason: reason, Message: fmt.Sprintf("answer %d", code),
+		Details: &metav1.StatusDetails{RetryAfterSeconds: retryAfter},
+	}}
+}
