@@ -68,47 +68,49 @@ func (n *node) status() *corev1.Pod {
 
 // Whatever happens to pods, and in whatever order they are seen: the total never falls, no end counts twice, and one
 // that a living pod shows always counts.
-func TestLedgerProperties(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		ledger := checker.NewLedger()
-		nodes := map[int]*node{}
-		seen := map[int]int64{} // ends of each pod that a check has seen
-		for range rapid.IntRange(1, 80).Draw(t, "steps") {
-			i := rapid.IntRange(0, 3).Draw(t, "pod")
-			if nodes[i] == nil {
-				nodes[i] = &node{pod: types.UID(fmt.Sprint("pod", i)), running: true}
-			}
-			n := nodes[i]
-			n.step(t)
-			if rapid.IntRange(0, 19).Draw(t, "delete") == 0 {
-				n.deleted = true
-			}
-			if rapid.IntRange(0, 2).Draw(t, "check") > 0 {
-				continue // no check sees this moment
-			}
-			before := ledger.Total()
-			var announced int64
-			for _, crash := range ledger.Record(n.status()) {
-				announced += crash.New
-			}
-			if ledger.Total() < before || ledger.Total() != before+announced {
-				t.Fatalf("the total went from %d to %d, and %d new crashes were announced", before, ledger.Total(), announced)
-			}
-			if n.deleted {
-				seen[i] = max(seen[i], int64(n.restarts)) // the last end of a deleted pod may not count
-			} else {
-				seen[i] = n.ends
-			}
-			var least, most int64
-			for i, n := range nodes {
-				least += seen[i]
-				most += n.ends
-			}
-			if got := ledger.Total(); got < least || got > most {
-				t.Fatalf("got %d crashes, when %d had been seen and %d had happened", got, least, most)
-			}
+func TestLedgerProperties(t *testing.T) { rapid.Check(t, ledgerProperties) }
+
+func FuzzLedgerProperties(f *testing.F) { f.Fuzz(rapid.MakeFuzz(ledgerProperties)) }
+
+func ledgerProperties(t *rapid.T) {
+	ledger := checker.NewLedger()
+	nodes := map[int]*node{}
+	seen := map[int]int64{} // ends of each pod that a check has seen
+	for range rapid.IntRange(1, 80).Draw(t, "steps") {
+		i := rapid.IntRange(0, 3).Draw(t, "pod")
+		if nodes[i] == nil {
+			nodes[i] = &node{pod: types.UID(fmt.Sprint("pod", i)), running: true}
 		}
-	})
+		n := nodes[i]
+		n.step(t)
+		if rapid.IntRange(0, 19).Draw(t, "delete") == 0 {
+			n.deleted = true
+		}
+		if rapid.IntRange(0, 2).Draw(t, "check") > 0 {
+			continue // no check sees this moment
+		}
+		before := ledger.Total()
+		var announced int64
+		for _, crash := range ledger.Record(n.status()) {
+			announced += crash.New
+		}
+		if ledger.Total() < before || ledger.Total() != before+announced {
+			t.Fatalf("the total went from %d to %d, and %d new crashes were announced", before, ledger.Total(), announced)
+		}
+		if n.deleted {
+			seen[i] = max(seen[i], int64(n.restarts)) // the last end of a deleted pod may not count
+		} else {
+			seen[i] = n.ends
+		}
+		var least, most int64
+		for i, n := range nodes {
+			least += seen[i]
+			most += n.ends
+		}
+		if got := ledger.Total(); got < least || got > most {
+			t.Fatalf("got %d crashes, when %d had been seen and %d had happened", got, least, most)
+		}
+	}
 }
 
 // The API lets restartCount be reset. When every status is seen, no end counts twice and none is lost, whenever it happens.
@@ -131,35 +133,37 @@ func TestLedgerPropertiesWithResets(t *testing.T) {
 }
 
 // Statuses that make no sense at all: the total still never falls, and what is announced adds up to it.
-func TestLedgerIsMonotonicOnNonsense(t *testing.T) {
+func TestLedgerIsMonotonicOnNonsense(t *testing.T) { rapid.Check(t, ledgerOnNonsense) }
+
+func FuzzLedgerOnNonsense(f *testing.F) { f.Fuzz(rapid.MakeFuzz(ledgerOnNonsense)) }
+
+func ledgerOnNonsense(t *rapid.T) {
 	ids := rapid.SampledFrom([]string{"", "a", "b", "c"})
 	codes := rapid.SampledFrom([]int32{0, 1, -1, 137})
-	rapid.Check(t, func(t *rapid.T) {
-		ledger := checker.NewLedger()
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			var states []func(*corev1.ContainerStatus)
-			if rapid.Bool().Draw(t, "running") {
-				states = append(states, running(ids.Draw(t, "id")))
-			}
-			if rapid.Bool().Draw(t, "ended") {
-				states = append(states, ended(ids.Draw(t, "id"), codes.Draw(t, "code")))
-			}
-			if rapid.Bool().Draw(t, "last") {
-				states = append(states, last(ids.Draw(t, "id"), codes.Draw(t, "code")))
-			}
-			restarts := rapid.Int32().Draw(t, "restarts")
-			p := pod(uid(types.UID(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "uid"))), main("app", restarts, states...), initial("app", restarts, states...))
-			if rapid.Bool().Draw(t, "deleted") {
-				deleted(p)
-			}
-			before := ledger.Total()
-			var announced int64
-			for _, crash := range ledger.Record(p) {
-				announced += crash.New
-			}
-			if ledger.Total() < before || ledger.Total() != before+announced {
-				t.Fatalf("the total went from %d to %d, and %d new crashes were announced", before, ledger.Total(), announced)
-			}
+	ledger := checker.NewLedger()
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		var states []func(*corev1.ContainerStatus)
+		if rapid.Bool().Draw(t, "running") {
+			states = append(states, running(ids.Draw(t, "id")))
 		}
-	})
+		if rapid.Bool().Draw(t, "ended") {
+			states = append(states, ended(ids.Draw(t, "id"), codes.Draw(t, "code")))
+		}
+		if rapid.Bool().Draw(t, "last") {
+			states = append(states, last(ids.Draw(t, "id"), codes.Draw(t, "code")))
+		}
+		restarts := rapid.Int32().Draw(t, "restarts")
+		p := pod(uid(types.UID(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "uid"))), main("app", restarts, states...), initial("app", restarts, states...))
+		if rapid.Bool().Draw(t, "deleted") {
+			deleted(p)
+		}
+		before := ledger.Total()
+		var announced int64
+		for _, crash := range ledger.Record(p) {
+			announced += crash.New
+		}
+		if ledger.Total() < before || ledger.Total() != before+announced {
+			t.Fatalf("the total went from %d to %d, and %d new crashes were announced", before, ledger.Total(), announced)
+		}
+	}
 }
