@@ -30,7 +30,8 @@ func decodePodList(body []byte, contentType string) (*corev1.PodList, error) {
 		return nil, fmt.Errorf("the answer is no list of pods: %w", err)
 	}
 	list, ok := object.(*corev1.PodList)
-	if !ok {
+	// The decoder also takes a "KIND" for a kind, but not "ITEMS" for items: only what it has read as kind counts.
+	if !ok || list.Kind != "PodList" {
 		return nil, fmt.Errorf("the answer is no list of pods, but of kind %q", object.GetObjectKind().GroupVersionKind().Kind)
 	}
 	if list.ResourceVersion == "" {

@@ -8,6 +8,7 @@
 //
 //   - A list is a 200 with a whole PodList that has a resourceVersion. All else is an error.
 //   - One call is one request. There are no retries and no redirects, and a context bounds the call, its body included.
+//     (net/http asks once more where a kept connection turns out to be closed before a byte of the answer has come.)
 //   - The service account's token is read anew for each request, as the kubelet rotates it.
 //   - A CA file that cannot be used is an error, never a reason to use the system's roots.
 //   - No request is made without a namespace: that would list the pods of the whole cluster.

@@ -6,16 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
 )
 
@@ -40,8 +43,9 @@ type PodLister struct {
 
 // NewPodLister returns a lister of a namespace's pods. The user agent names the program to the API server's operators.
 func NewPodLister(cluster Cluster, namespace, userAgent string) (*PodLister, error) {
-	if namespace == "" {
-		return nil, errors.New("list pods: no namespace is given")
+	if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
+		// It becomes a part of the path, where "" or ".." would name the pods of the whole cluster.
+		return nil, fmt.Errorf("list pods: %q is no namespace's name: %s", namespace, strings.Join(problems, "; "))
 	}
 	client, err := newHTTPClient(cluster.config)
 	if err != nil {
@@ -90,8 +94,8 @@ func (l *PodLister) List(ctx context.Context, opts metav1.ListOptions) (*corev1.
 	return decodePodList(buffer.Bytes(), response.Header.Get("Content-Type"))
 }
 
-// Log returns the last lines of a container's log, at most limit bytes: of the instance that runs or ran last, or of the
-// one before it.
+// Log returns the last lines of a container's log, at most their last limit bytes: of the instance that runs or ran last,
+// or of the one before it.
 func (l *PodLister) Log(ctx context.Context, pod, container string, previous bool, lines, limit int64) ([]byte, error) {
 	query := url.Values{}
 	query.Set("container", container)
@@ -102,11 +106,31 @@ func (l *PodLister) Log(ctx context.Context, pod, container string, previous boo
 		return nil, err
 	}
 	defer response.Body.Close()
-	log, err := io.ReadAll(io.LimitReader(response.Body, limit))
+	log, err := readTail(response.Body, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	return log, nil
+}
+
+// readTail reads to the end and returns the last bytes, at most limit: the API's own limitBytes would cut off the end of
+// the log, which is where a crash says what it died of.
+func readTail(r io.Reader, limit int64) ([]byte, error) {
+	var tail []byte
+	chunk := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(chunk)
+		tail = append(tail, chunk[:n]...)
+		if surplus := int64(len(tail)) - limit; surplus > 0 {
+			tail = append(tail[:0], tail[surplus:]...)
+		}
+		if err == io.EOF {
+			return tail, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // get makes a request and returns the answer if its status is 200.
@@ -147,9 +171,9 @@ func statusError(response *http.Response) *apierrors.StatusError {
 		return &apierrors.StatusError{ErrStatus: *status}
 	}
 	err := apierrors.NewGenericServerResponse(response.StatusCode, "list", corev1.Resource("pods"), "", "", seconds, false)
-	err.ErrStatus.Message = "the server answered " + response.Status
+	err.ErrStatus.Message = "the server gives no reason"
 	if kind := mediaType(response.Header.Get("Content-Type")); kind != "" && len(body) > 0 {
-		err.ErrStatus.Message += fmt.Sprintf(" with %s: %q", kind, body[:min(len(body), 120)])
+		err.ErrStatus.Message = fmt.Sprintf("the server answers with %s: %q", kind, body[:min(len(body), 120)])
 	}
 	return err
 }
@@ -164,7 +188,7 @@ func retryAfter(value string, now time.Time) int {
 	if err != nil {
 		return 0
 	}
-	seconds := (at.Sub(now) + time.Second - 1) / time.Second // never too early
+	seconds := math.Ceil(at.Sub(now).Seconds()) // never too early
 	return int(min(max(seconds, 0), most))
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"k8s.io/client-go/rest"
+
+	certutil "k8s.io/client-go/util/cert"
 )
 
 // newHTTPClient returns a client with the cluster's credentials that follows no redirects: the token must not travel.
@@ -15,6 +17,12 @@ func newHTTPClient(config *rest.Config) (*http.Client, error) {
 	config = rest.CopyConfig(config)
 	config.NextProtos = []string{"http/1.1"}
 	config.DisableCompression = true // it costs both sides more CPU than it saves in bytes
+	if file := config.CAFile; file != "" && len(config.CAData) == 0 {
+		// client-go takes an empty file for no file, and trusts the system's roots then.
+		if _, err := certutil.NewPool(file); err != nil {
+			return nil, fmt.Errorf("use the CA certificates in %s: %w", file, err)
+		}
+	}
 	if file := config.BearerTokenFile; file != "" {
 		// client-go keeps a token for a minute, and an old one when the file is gone.
 		config.BearerToken, config.BearerTokenFile = "", ""

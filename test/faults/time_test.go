@@ -1,0 +1,93 @@
+package faults
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/crashcheck/crashcheck/test/simcluster"
+)
+
+// from lets a fault happen to the n-th request and all later ones.
+func from(n int64, fault simcluster.Middleware) simcluster.Middleware {
+	var seen atomic.Int64
+	return func(next http.Handler) http.Handler {
+		faulty := fault(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if seen.Add(1) >= n {
+				faulty.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// closingCheck are settings under which the second request is the closing check's.
+var closingCheck = []string{"INTERVAL=1h"}
+
+func timeRows() []row {
+	return []row{
+		{
+			fault: "none: INTERVAL longer than the window", settings: closingCheck,
+			verdict: "pass", exit: 0, requests: exactly(2 + 1), // the first check asks for both labels
+		},
+		{
+			fault: "the closing check is never answered", settings: closingCheck,
+			prepare: broken(from(3, simcluster.Hang())),
+			verdict: "inconclusive", exit: 3, says: "no answer within 10s",
+		},
+		{
+			fault: "the closing check fails for good", settings: closingCheck,
+			prepare: func(b *bench) { b.server.Handle(from(3, b.server.Fail(503, 0))) },
+			verdict: "inconclusive", exit: 3, says: "503 Service Unavailable",
+		},
+		{
+			fault: "the closing check fails twice, then succeeds", settings: []string{"INTERVAL=1h", "API_GRACE=30s"},
+			prepare: func(b *bench) { b.server.Handle(from(3, simcluster.Times(2, b.server.Fail(503, 0)))) },
+			verdict: "pass", exit: 0, says: "checks succeed again,? after 2 failed attempts",
+		},
+		{
+			fault: "the closing check's page 2 is never answered", settings: []string{"INTERVAL=1h", "API_GRACE=0"},
+			prepare: func(b *bench) {
+				manyPods(b)
+				b.server.Handle(simcluster.Only("continue=", from(2, simcluster.Hang())))
+			},
+			verdict: "inconclusive", exit: 3, says: "no answer within 10s|no time is left",
+		},
+		{
+			fault: "no grace at all: one fault ends it", settings: []string{"API_GRACE=0"},
+			prepare: status(1, 503, 0), allowed: 10 * time.Second,
+			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE: the check failed, and API_GRACE is used up", requests: [2]int{1, 2},
+		},
+		{
+			fault: "COUNT is not reached before MAX_DURATION, for faults", settings: []string{"COUNT=100", "MAX_DURATION=1s", "DURATION="},
+			prepare: status(-1, 503, 0),
+			verdict: "inconclusive", exit: 3, says: "503 Service Unavailable",
+		},
+		{
+			fault: "COUNT without MAX_DURATION, and the server hangs", settings: []string{"COUNT=2", "DURATION="},
+			prepare: broken(simcluster.Hang()), allowed: 2 * (250*time.Millisecond + time.Second + 10*time.Second),
+			verdict: "inconclusive", exit: 3, says: "no answer within 10s",
+		},
+		{
+			fault: "COUNT, and a fault between checks: it counts only successes", settings: []string{"COUNT=3", "MAX_DURATION=30s", "DURATION=", "API_GRACE=30s"},
+			prepare: func(b *bench) { b.server.Handle(every(3, b.server.Fail(503, 0))) },
+			verdict: "pass", exit: 0, warnings: 6,
+			check: func(b *bench) {
+				if b.line.Checks != 3 || b.line.FailedChecks == 0 {
+					b.Errorf("%d checks and %d failed ones", b.line.Checks, b.line.FailedChecks)
+				}
+			},
+		},
+		{
+			fault: "a crash loop seen through faults still fails", settings: []string{"DURATION=30s", "API_GRACE=30s", "CRASH_LIMIT=2"},
+			options: []simcluster.Option{simcluster.WithSpeed(10)},
+			prepare: func(b *bench) {
+				b.server.Deploy(simcluster.Release{Namespace: namespace, Name: "bad", Hash: "abc", App: simcluster.CrashLoop(time.Second, 1)})
+				b.server.Handle(every(3, b.server.Fail(503, 0)))
+			},
+			verdict: "fail", exit: 1, says: "FAIL: ", warnings: 60,
+		},
+	}
+}
