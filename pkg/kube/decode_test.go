@@ -25,19 +25,19 @@ func TestWhatIsNotAWholeAndRealListIsAnError(t *testing.T) {
 		body        string
 		want        string // part of the message
 	}{
-		"an empty object":                      {200, mediaJSON, `{}`, "Object 'Kind' is missing"},
-		"null":                                 {200, mediaJSON, `null`, "Object 'Kind' is missing"},
+		"an empty object":                      {200, mediaJSON, `{}`, "it has no kind"},
+		"null":                                 {200, mediaJSON, `null`, "it has no kind"},
 		"an array":                             {200, mediaJSON, `[]`, "no list of pods"},
 		"a number":                             {200, mediaJSON, `0`, "no list of pods"},
-		"an unrelated object":                  {200, mediaJSON, `{"status":"ok","items":[]}`, "Object 'Kind' is missing"},
-		"a kind without a version":             {200, mediaJSON, `{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]}`, "Object 'apiVersion' is missing"},
+		"an unrelated object":                  {200, mediaJSON, `{"status":"ok","items":[]}`, "it has no kind"},
+		"a kind without a version":             {200, mediaJSON, `{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]}`, `of kind "PodList", version ""`},
 		"a ConfigMap":                          {200, mediaJSON, string(encode(t, &corev1.ConfigMap{}, mediaJSON)), `of kind "ConfigMap"`},
 		"a single pod":                         {200, mediaJSON, string(encode(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "1"}}, mediaJSON)), `of kind "Pod"`},
 		"another kind of list":                 {200, mediaJSON, string(encode(t, &corev1.ServiceList{ListMeta: metav1.ListMeta{ResourceVersion: "1"}}, mediaJSON)), `of kind "ServiceList"`},
 		"another kind of list, in protobuf":    {200, mediaProtobuf, string(encode(t, &corev1.ServiceList{ListMeta: metav1.ListMeta{ResourceVersion: "1"}}, mediaProtobuf)), `of kind "ServiceList"`},
 		"a List as kubectl prints it":          {200, mediaJSON, `{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`, `of kind "List"`},
-		"a Table":                              {200, mediaJSON, `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"},"rows":[]}`, `no kind "Table" is registered`},
-		"a PodList of another group":           {200, mediaJSON, `{"kind":"PodList","apiVersion":"example.com/v1","metadata":{"resourceVersion":"1"},"items":[]}`, `no kind "PodList" is registered`},
+		"a Table":                              {200, mediaJSON, `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"},"rows":[]}`, `of kind "Table"`},
+		"a PodList of another group":           {200, mediaJSON, `{"kind":"PodList","apiVersion":"example.com/v1","metadata":{"resourceVersion":"1"},"items":[]}`, `version "example.com/v1"`},
 		"a kind in the wrong letter case":      {200, mediaJSON, `{"KIND":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"ITEMS":[{}]}`, "no list of pods"},
 		"a Status that says Success":           {200, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200}, mediaJSON)), `of kind "Status"`},
 		"a Status that says Failure":           {200, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusFailure, Code: 500}, mediaJSON)), `of kind "Status"`},
@@ -46,14 +46,14 @@ func TestWhatIsNotAWholeAndRealListIsAnError(t *testing.T) {
 		"HTML that is called JSON":             {200, mediaJSON, `<html><body>Log in</body></html>`, "invalid character '<'"},
 		"no body":                              {200, mediaJSON, ``, "it is empty"},
 		"no body, in protobuf":                 {200, mediaProtobuf, ``, "it is empty"},
-		"protobuf's prefix alone":              {200, mediaProtobuf, "k8s\x00", "empty body"},
+		"protobuf's prefix alone":              {200, mediaProtobuf, "k8s\x00", "it has no kind"},
 		"white space":                          {200, mediaJSON, " \n", "no list of pods"},
 		"204 No Content":                       {204, mediaJSON, ``, "204 No Content"},
 		"206 with a real list":                 {206, mediaJSON, string(realJSON), "206 Partial Content"},
 		"201 with a real list":                 {201, mediaJSON, string(realJSON), "201 Created"},
 		"a list without a content type":        {200, "", string(realJSON), `content type ""`},
 		"a list of another content type":       {200, "text/plain", string(realJSON), `content type "text/plain"`},
-		"JSON that is called protobuf":         {200, mediaProtobuf, string(realJSON), "does not appear to be a protobuf message"},
+		"JSON that is called protobuf":         {200, mediaProtobuf, string(realJSON), "does not begin as Kubernetes' protobuf does"},
 		"protobuf that is called JSON":         {200, mediaJSON, string(realProtobuf), "invalid character"},
 		"a list without a resourceVersion":     {200, mediaJSON, string(edited(t, map[string]any{"metadata": nil})), "it has no resourceVersion"},
 		"one without it in protobuf":           {200, mediaProtobuf, string(encode(t, noVersion, mediaProtobuf)), "it has no resourceVersion"},
@@ -116,13 +116,12 @@ func TestProtobufSaysTheSameAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !equality.Semantic.DeepEqual(fromJSON, fromProtobuf) {
-		t.Errorf("\nJSON:     %v\nprotobuf: %v", fromJSON, fromProtobuf)
+	want := essentials(samplePods())
+	if !equality.Semantic.DeepEqual(fromProtobuf, want) {
+		t.Errorf("protobuf:\n got %v\nwant %v", fromProtobuf, want)
 	}
-	want := samplePods()
-	want.TypeMeta = metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}
-	if !equality.Semantic.DeepEqual(fromJSON, want) {
-		t.Errorf("\n got %v\nwant %v", fromJSON, want)
+	if got := essentials(fromJSON); !equality.Semantic.DeepEqual(got, want) {
+		t.Errorf("JSON:\n got %v\nwant %v", got, want)
 	}
 }
 
@@ -266,14 +265,27 @@ func FuzzDecodePodList(f *testing.F) {
 		switch {
 		case err == nil && list.ResourceVersion == "":
 			t.Fatal("a list without resourceVersion is believed")
-		case err == nil && !isList:
+		case err == nil && !isList && !(asProtobuf && isListAround(body)):
 			t.Fatalf("what is no list of pods is believed: %d pods (the library says: %v)", len(list.Items), referenceErr)
+		case err == nil && isList && !equality.Semantic.DeepEqual(essentials(list), essentials(reference)):
+			t.Fatalf("\n got %v\nwant %v", essentials(list), essentials(reference))
+		case err != nil && isList && asProtobuf:
+			// The library takes numbers that no encoder writes. As it writes them itself, they must be understood.
+			if _, err := decodePodList(encode(t, reference, media), media); err != nil {
+				t.Fatalf("a real list is refused: %v", err)
+			}
 		case err != nil && isList:
 			t.Fatalf("a real list is refused: %v", err)
-		case err == nil && !equality.Semantic.DeepEqual(list, reference):
-			t.Fatalf("\n got %v\nwant %v", list, reference)
 		}
 	})
+}
+
+// isListAround tells whether a body is a protobuf PodList, were it not for a fault inside of its pods, in fields that
+// are skipped.
+func isListAround(body []byte) bool {
+	var envelope runtime.Unknown
+	return bytes.HasPrefix(body, []byte("k8s\x00")) && envelope.Unmarshal(body[4:]) == nil &&
+		envelope.Kind == "PodList" && envelope.APIVersion == "v1"
 }
 
 // libraryDecode decodes as a typed client does: into a PodList, with the kind taken for granted where it is missing.

@@ -27,8 +27,9 @@ import (
 // protobufMagic begins each object in Kubernetes' protobuf; a runtime.Unknown follows, which wraps the object.
 var protobufMagic = []byte("k8s\x00")
 
-// decodeProtobufPodList decodes a body of media type application/vnd.kubernetes.protobuf. It refuses every kind but v1 PodList.
-func decodeProtobufPodList(body []byte) (*corev1.PodList, error) {
+// unwrapProtobuf returns the object in a body of media type application/vnd.kubernetes.protobuf, which must be of this
+// kind, and of version v1.
+func unwrapProtobuf(body []byte, wantKind string) ([]byte, error) {
 	rest, ok := bytes.CutPrefix(body, protobufMagic)
 	if !ok {
 		return nil, errors.New("it does not begin as Kubernetes' protobuf does")
@@ -57,12 +58,20 @@ func decodeProtobufPodList(body []byte) (*corev1.PodList, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case apiVersion != "v1" || kind != "PodList":
-		return nil, fmt.Errorf("it is of kind %q, version %q", kind, apiVersion)
+	case apiVersion != "v1" || kind != wantKind:
+		return nil, errOtherKind(apiVersion, kind)
 	case len(encoding) > 0:
 		return nil, fmt.Errorf("it is encoded as %q", encoding)
 	}
+	return object, nil
+}
 
+// decodeProtobufPodList decodes a body of media type application/vnd.kubernetes.protobuf. It refuses every other kind.
+func decodeProtobufPodList(body []byte) (*corev1.PodList, error) {
+	object, err := unwrapProtobuf(body, "PodList")
+	if err != nil {
+		return nil, err
+	}
 	items := 0
 	if err := eachField(object, func(f field) error {
 		if f.number == 2 {
@@ -72,7 +81,10 @@ func decodeProtobufPodList(body []byte) (*corev1.PodList, error) {
 	}); err != nil {
 		return nil, err
 	}
-	list := &corev1.PodList{Items: make([]corev1.Pod, 0, items)}
+	list := &corev1.PodList{}
+	if items > 0 {
+		list.Items = make([]corev1.Pod, 0, items)
+	}
 	p := podDecoder{words: map[string]string{}}
 	err = eachField(object, func(f field) error {
 		switch f.number {
