@@ -19,8 +19,12 @@ type Plan struct {
 	APIGrace     time.Duration // how long checks may keep failing in a row
 }
 
-// requestSlack is added to the grace for the last attempt: a request's deadline (checker.RequestTimeout).
-const requestSlack = 10 * time.Second
+const (
+	// endSlack is what the end of a run may take beyond its grace: the last attempt, and the report.
+	endSlack = 10 * time.Second
+	// reportSlack is the part of it that is left for the report.
+	reportSlack = time.Second
+)
 
 // forever stands for an instant that never comes.
 const forever = time.Duration(math.MaxInt64)
@@ -39,9 +43,9 @@ func (p Plan) Window() (window time.Duration, ok bool) {
 // Latest returns the time, counted from the start, by which the run has ended whatever happens.
 func (p Plan) Latest() time.Duration {
 	if window, ok := p.Window(); ok {
-		return add(window, add(p.APIGrace, requestSlack))
+		return add(window, add(p.APIGrace, endSlack))
 	}
-	return times(p.Count, add(p.Interval, add(p.APIGrace, requestSlack)))
+	return times(p.Count, add(p.Interval, add(p.APIGrace, endSlack)))
 }
 
 // Expected returns the time, counted from the start, at which the run ends if nothing fails and no check is slow.

@@ -221,9 +221,9 @@ func TestFaults(t *testing.T) {
 			"no crashes within 20s, below CRASH_LIMIT 3"},
 		{"403 after a success is a fault like any other", world{fails: between(2*s, 18*s, status(403, "Forbidden", 0))}, quick(nil), runner.Pass, 20 * s,
 			"no crashes within 20s, below CRASH_LIMIT 3"},
-		{"requests that are never answered use up the grace", world{takes: constantly(always / 4)}, plan(nil), runner.Inconclusive, 70 * s, ""},
+		{"requests that are never answered use up the grace", world{takes: constantly(always / 4)}, plan(nil), runner.Inconclusive, 69 * s, ""},
 		{"an answer that takes longer than the grace leaves no time for another", world{takes: constantly(always / 4)}, plan(func(p *runner.Plan) { p.APIGrace = 0 }),
-			runner.Inconclusive, 10 * s, ""},
+			runner.Inconclusive, 9 * s, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {

@@ -42,5 +42,5 @@ func (s schedule) giveUp(f *streak, everSucceeded bool) time.Duration {
 // deadline returns by when an attempt must have ended that belongs to a streak that began at this time, or would
 // begin one by failing.
 func (s schedule) deadline(since time.Duration) time.Duration {
-	return add(min(add(since, s.grace), add(s.window, s.grace)), requestSlack)
+	return add(min(add(since, s.grace), add(s.window, s.grace)), endSlack-reportSlack)
 }
