@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"golang.org/x/term"
@@ -15,7 +16,10 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-func main() {
+func main() { os.Exit(program{terminationLog: "/dev/termination-log"}.main()) }
+
+// main is the program with its process: signals, arguments, environment and streams. It returns the exit code.
+func (p program) main() int {
 	// A closed pipe is an error like another (it would end a Go program): the exit code has to be the verdict's.
 	signal.Ignore(syscall.SIGPIPE)
 	// client-go logs here what it also returns as errors.
@@ -31,13 +35,14 @@ func main() {
 		}
 	}()
 
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	return p.run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 }
 
-// terminalWidth returns a function that measures the terminal behind w, or nil if there is none.
-func terminalWidth(w io.Writer) func() int {
+// terminalWidth returns a function that measures the terminal behind w, or nil if there is none that understands
+// control sequences.
+func terminalWidth(w io.Writer, environ []string) func() int {
 	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !ok || !term.IsTerminal(int(file.Fd())) || slices.Contains(environ, "TERM=dumb") {
 		return nil
 	}
 	return func() int {

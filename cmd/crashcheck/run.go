@@ -17,16 +17,18 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-const (
-	// terminationLog is a container's default terminationMessagePath.
-	terminationLog = "/dev/termination-log"
-	// patience is how long the end of the run waits for output that is not read.
-	patience = 500 * time.Millisecond
-)
+// patience is how long the end of the run waits for each of the two outputs if it is not read. An interrupted run has
+// a second in all.
+const patience = 400 * time.Millisecond
+
+// program is what stays the same from run to run.
+type program struct {
+	terminationLog string // a container's terminationMessagePath; tests have one of their own
+}
 
 // run is the program: from arguments and environment to the exit code. It neither exits nor reads the environment.
 // When ctx ends with a runner.SignalError as its cause, so does the run, with that signal's exit code.
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+func (p program) run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		fmt.Fprint(stdout, usage())
 		return 0
@@ -37,20 +39,22 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 
 	cfg, err := config.Parse(environ)
-	width := terminalWidth(stderr)
+	width := terminalWidth(stderr, environ)
+	asJSON := cfg.LogFormat == config.LogJSON
 	g := &gate{
-		cfg: cfg, out: report.NewDetached(stdout), err: report.NewDetached(stderr),
+		program: p, cfg: cfg,
+		out: report.NewDetached(stdout, nil), err: report.NewDetached(stderr, report.LostLines(asJSON)),
 		result: report.Result{Limit: max(cfg.CrashLimit, 0), Namespace: cfg.Namespace},
 	}
 	g.result.Selector = selectorText(cfg)
 	plan := planOf(cfg)
 	var log io.Writer = g.err
-	if width != nil && err == nil && len(args) == 0 && cfg.LogFormat == config.LogText {
+	if width != nil && err == nil && len(args) == 0 && !asJSON {
 		g.progress = report.NewProgress(g.err, width, plan)
 		log = g.progress
 	}
 	g.log = report.NewLog(log, report.LogOptions{
-		JSON: cfg.LogFormat == config.LogJSON, Debug: cfg.Debug, Color: width != nil && !isSet(environ, "NO_COLOR"),
+		JSON: asJSON, Debug: cfg.Debug, Color: width != nil && !isSet(environ, "NO_COLOR"),
 	})
 	switch {
 	case len(args) > 0:
@@ -65,6 +69,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 
 // gate is one run of the program.
 type gate struct {
+	program
 	cfg      config.Config
 	out, err *report.Detached
 	log      *report.Log
@@ -72,19 +77,13 @@ type gate struct {
 	result   report.Result
 }
 
-// invalid is the result of a faulty configuration. Each fault has a line of its own in the log.
+// invalid is the result of a faulty configuration.
 func (g *gate) invalid(err error) {
 	g.result.Verdict, g.result.Reason = runner.Invalid, err.Error()
-	var faults config.Faults
-	if errors.As(err, &faults) && len(faults) > 1 {
+	if faults := config.Faults(nil); errors.As(err, &faults) {
 		for _, fault := range faults {
-			g.log.Error(fault.Error())
+			g.result.Faults = append(g.result.Faults, fault.Error())
 		}
-		var variables []string
-		for _, fault := range faults {
-			variables = append(variables, fault.Variable)
-		}
-		g.log.Debug("variables with faults: " + strings.Join(variables, ", "))
 	}
 }
 
@@ -109,6 +108,9 @@ func (g *gate) check(ctx context.Context, plan runner.Plan, environ []string) {
 	}
 	g.log.Debug("configuration: " + strings.Join(g.cfg.Environ(), " "))
 	g.log.Start(buildVersion(), plan, g.result.Namespace, checks.Selector())
+	if rules := changedRules(g.cfg); rules != "" {
+		g.log.Info("rules that are not the default: " + rules)
+	}
 	g.result.Outcome = runner.Run(ctx, plan, checks, func(event runner.Event) {
 		if g.progress != nil {
 			g.progress.Observe(event)
@@ -141,7 +143,7 @@ func (g *gate) end() int {
 	if g.progress != nil {
 		g.progress.Close()
 	}
-	if err := report.WriteTerminationMessage(terminationLog, g.result); err != nil {
+	if err := report.WriteTerminationMessage(g.terminationLog, g.result); err != nil {
 		g.log.Warn(err.Error())
 	}
 	g.log.Close(g.result)
@@ -156,6 +158,21 @@ func planOf(cfg config.Config) runner.Plan {
 		Interval: cfg.Interval, Count: cfg.Count, MaxDuration: cfg.MaxDuration, Duration: cfg.Duration,
 		CrashLimit: cfg.CrashLimit, MinPods: cfg.MinPods, RequireReady: cfg.RequireReady, APIGrace: cfg.APIGrace,
 	}
+}
+
+// changedRules names the settings that make the gate more or less strict than a reader of its log would expect.
+func changedRules(cfg config.Config) string {
+	usual := []string{"MIN_PODS=1", "BASELINE=" + config.BaselineAbsolute}
+	var rules []string
+	for _, pair := range cfg.Environ() {
+		switch name, _, _ := strings.Cut(pair, "="); name {
+		case "MIN_PODS", "REQUIRE_READY", "IGNORE_CONTAINERS", "BASELINE":
+			if !slices.Contains(usual, pair) {
+				rules = append(rules, pair)
+			}
+		}
+	}
+	return strings.Join(rules, " ")
 }
 
 func selectorText(cfg config.Config) string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/crashcheck/crashcheck/pkg/config"
 	"github.com/crashcheck/crashcheck/pkg/report"
@@ -41,13 +40,12 @@ Variables:
 		fmt.Fprintf(&b, "  %s (default: %s)\n      %s\n", v.Name, v.Default, v.Meaning)
 	}
 	b.WriteString("\nExit codes:\n")
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, e := range report.ExitCodes {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", e.Code, e.Verdict, e.Meaning)
+		fmt.Fprintf(&b, "  %s %s\n      %s\n      what to do: %s\n", e.Code, e.Verdict, e.Meaning, e.Remedy)
 	}
-	_ = w.Flush() // to memory
 	b.WriteString(`
-The cluster: in a pod, its service account; elsewhere KUBECONFIG or ~/.kube/config.
+Standard output is one line of JSON at the end, standard error is the log.
+The cluster: KUBECONFIG if it is set; in a pod, its service account; elsewhere ~/.kube/config.
 Permission needed: list on pods in one namespace.
 `)
 	return b.String()

@@ -44,7 +44,7 @@ func crashed(n int) *corev1.Pod {
 	return pod(uid(types.UID(fmt.Sprint("uid", n))), named(fmt.Sprint("web-", n)), main("app", 1, running("b")))
 }
 
-func selector(t *testing.T, texts ...string) (all []labels.Selector) {
+func selector(t testing.TB, texts ...string) (all []labels.Selector) {
 	t.Helper()
 	for _, text := range texts {
 		s, err := labels.Parse(text)

@@ -1,8 +1,8 @@
 package report
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -12,42 +12,52 @@ import (
 // full disk or a closed stream neither blocks nor fails whoever writes. What does not fit in its queue is lost, and
 // counted.
 type Detached struct {
-	queue chan []byte
+	queue chan parcel
 	done  chan struct{}
+	note  func(lost int) []byte
 
 	mu     sync.Mutex
 	closed bool
-	lost   int // writes
+	lost   int // writes, since the last one that was queued
+}
+
+// parcel is one write, and how many were lost before it.
+type parcel struct {
+	text []byte
+	lost int
 }
 
 // queueLength is in writes, that is in lines of the log.
 const queueLength = 1024
 
-// NewDetached returns a writer to w. It ends with [Detached.Close].
-func NewDetached(w io.Writer) *Detached {
-	d := &Detached{queue: make(chan []byte, queueLength), done: make(chan struct{})}
+// NewDetached returns a writer to w. It ends with [Detached.Close]. The note, unless nil, is written in the place of
+// writes that were lost.
+func NewDetached(w io.Writer, note func(lost int) []byte) *Detached {
+	if note == nil {
+		note = func(int) []byte { return nil }
+	}
+	d := &Detached{queue: make(chan parcel, queueLength), done: make(chan struct{}), note: note}
 	go d.pass(w)
 	return d
 }
 
 func (d *Detached) pass(w io.Writer) {
 	defer close(d.done)
-	for text := range d.queue {
-		if _, err := w.Write(text); err != nil {
-			continue // there is nowhere to say so
+	write := func(p parcel) {
+		if p.lost > 0 {
+			_, _ = w.Write(d.note(p.lost)) // where it fails, there is nowhere to say so
 		}
-		if lost := d.takeLost(); lost > 0 {
-			fmt.Fprintf(w, "(%d lines of the log were lost here: they were not read in time)\n", lost)
+		if len(p.text) > 0 {
+			_, _ = w.Write(p.text)
 		}
 	}
-}
-
-func (d *Detached) takeLost() int {
+	for p := range d.queue {
+		write(p)
+	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	lost := d.lost
-	d.lost = 0
-	return lost
+	last := parcel{lost: d.lost}
+	d.mu.Unlock()
+	write(last)
 }
 
 // Write queues a copy of text. It never blocks, and never fails.
@@ -58,7 +68,8 @@ func (d *Detached) Write(text []byte) (int, error) {
 		return len(text), nil
 	}
 	select {
-	case d.queue <- append([]byte(nil), text...):
+	case d.queue <- parcel{bytes.Clone(text), d.lost}:
+		d.lost = 0
 	default:
 		d.lost++
 	}

@@ -61,11 +61,14 @@ func appendHex(b []byte, r rune) []byte {
 
 // cut shortens a text to a number of bytes, at a character's border.
 func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
 	const ellipsis = "…"
-	end := max(most-len(ellipsis), 0)
+	switch {
+	case len(text) <= most:
+		return text
+	case most < len(ellipsis):
+		return ""
+	}
+	end := most - len(ellipsis)
 	for end > 0 && !utf8.RuneStart(text[end]) {
 		end--
 	}

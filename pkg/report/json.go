@@ -16,6 +16,9 @@ type Result struct {
 	runner.Outcome
 	Namespace string // empty: unknown
 	Limit     int64  // CRASH_LIMIT; 0: unknown
+
+	// Faults are those of a configuration, a sentence each, if that is why the verdict is Invalid.
+	Faults []string
 }
 
 // mostContainers is the number of crashed containers in the JSON line.

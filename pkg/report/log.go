@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -24,7 +26,7 @@ type LogOptions struct {
 }
 
 // Log is the log of a run, for people: each thing that happens is one sentence. As JSON, the sentence is the msg, and
-// the facts stand beside it under keys of their own.
+// the facts stand beside it under keys of their own, see the package's documentation.
 type Log struct {
 	logger *slog.Logger
 	out    io.Writer
@@ -32,10 +34,13 @@ type Log struct {
 	debug  bool
 
 	// What has been said already is not said again.
-	limit   int64
-	crashes int64
-	blocked map[string]bool
-	fault   string
+	limit    int64
+	crashes  int64
+	blocked  map[string]bool
+	faults   map[string]bool // of the streak that is under way
+	last     runner.Event
+	notReady []string // at the last check that succeeded
+	timeline timeline
 }
 
 // mostLines is how many lines of one kind one check may add to the log.
@@ -51,7 +56,7 @@ func NewLog(w io.Writer, opts LogOptions) *Log {
 	if opts.JSON {
 		handler = slog.NewJSONHandler(escapedLines{w}, &slog.HandlerOptions{Level: level})
 	} else {
-		handler = tint.NewHandler(w, &tint.Options{
+		handler = tint.NewTextHandler(w, &tint.Options{
 			Level: level, TimeFormat: "2006-01-02T15:04:05Z07:00", NoColor: !opts.Color,
 			// The sentence says it all: its facts are for the JSON.
 			ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
@@ -62,7 +67,7 @@ func NewLog(w io.Writer, opts LogOptions) *Log {
 			},
 		})
 	}
-	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, debug: opts.Debug, blocked: map[string]bool{}}
+	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, debug: opts.Debug, blocked: map[string]bool{}, faults: map[string]bool{}}
 }
 
 // escapedLines escapes what slog's JSON leaves unprintable.
@@ -76,33 +81,51 @@ func (e escapedLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// say logs a sentence and its facts. Every sentence goes through here, so that none can be forged.
-func (l *Log) say(level slog.Level, sentence string, facts ...slog.Attr) {
-	l.logger.LogAttrs(context.Background(), level, Escape(sentence), facts...)
+// say logs a sentence, what it tells of, and its facts. Every sentence goes through here, so that none can be forged.
+func (l *Log) say(level slog.Level, event, sentence string, facts ...slog.Attr) {
+	l.logger.LogAttrs(context.Background(), level, Escape(sentence), append([]slog.Attr{slog.String("event", event)}, facts...)...)
 }
 
 // Warn logs a warning.
-func (l *Log) Warn(sentence string) { l.say(slog.LevelWarn, sentence) }
+func (l *Log) Warn(sentence string) { l.say(slog.LevelWarn, "warning", sentence) }
 
-// Error logs what makes the run impossible.
-func (l *Log) Error(sentence string) { l.say(slog.LevelError, sentence) }
+// Info logs what is good to know.
+func (l *Log) Info(sentence string) { l.say(slog.LevelInfo, "info", sentence) }
 
 // Debug logs what only helps to find faults in crashcheck's own setting.
-func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, sentence) }
+func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, "debug", sentence) }
+
+// LostLines returns the line that stands in the log of this format for lines that were lost.
+func LostLines(asJSON bool) func(lost int) []byte {
+	return func(lost int) []byte {
+		sentence := fmt.Sprintf("%s lost here: the log was not read in time", were(count(lost, "line"), lost))
+		if !asJSON {
+			return []byte("(" + sentence + ")\n")
+		}
+		var b bytes.Buffer
+		NewLog(&b, LogOptions{JSON: true}).say(slog.LevelWarn, "linesLost", sentence, slog.Int("lines", lost))
+		return b.Bytes()
+	}
+}
 
 // Start logs what is checked, how, and till when.
 func (l *Log) Start(version string, plan runner.Plan, namespace, selector string) {
 	l.limit = plan.CrashLimit
 	now := time.Now()
-	at := func(d time.Duration) string { return now.Add(d).Format("15:04:05") }
-	how := fmt.Sprintf("a check every %s for %s", plan.Interval, plan.Duration)
+	at := func(d time.Duration) string {
+		if d >= 24*time.Hour {
+			return now.Add(d).Format("2006-01-02 15:04")
+		}
+		return now.Add(d).Format("15:04:05")
+	}
+	how := fmt.Sprintf("every %s for %s", exact(plan.Interval), exact(plan.Duration))
 	if plan.Count > 0 {
-		how = fmt.Sprintf("%s, one every %s", count(int(plan.Count), "check"), plan.Interval)
+		how = fmt.Sprintf("%s, one every %s", count(plan.Count, "time"), exact(plan.Interval))
 	}
 	if plan.Count > 0 && plan.MaxDuration > 0 {
-		how += fmt.Sprintf(", for at most %s", plan.MaxDuration)
+		how += fmt.Sprintf(", for at most %s", exact(plan.MaxDuration))
 	}
-	l.say(slog.LevelInfo, fmt.Sprintf("crashcheck %s: pods with %s in namespace %s: %s (till %s; %s at the latest, if the API server fails); the gate fails at %s",
+	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s checks the pods with %s in namespace %s %s, until %s (%s at the latest, if the API server fails); the gate fails at %s",
 		version, selector, namespace, how, at(plan.Expected()), at(plan.Latest()), crashes(plan.CrashLimit)),
 		slog.String("version", version), slog.String("namespace", namespace), slog.String("selector", selector),
 		slog.Float64("intervalSeconds", plan.Interval.Seconds()), slog.Float64("expectedSeconds", plan.Expected().Seconds()),
@@ -114,6 +137,8 @@ func (l *Log) Start(version string, plan runner.Plan, namespace, selector string
 
 // Observe logs an event of the run.
 func (l *Log) Observe(event runner.Event) {
+	l.last = event
+	l.timeline.observe(event)
 	switch e := event.(type) {
 	case runner.Checked:
 		l.checked(e)
@@ -124,15 +149,17 @@ func (l *Log) Observe(event runner.Event) {
 
 func (l *Log) checked(e runner.Checked) {
 	if e.Failures > 0 {
-		l.fault = ""
-		l.say(slog.LevelInfo, fmt.Sprintf("checks succeed again after %s in a row; unobserved for %s", count(int(e.Failures), "failed attempt"), short(e.Unobserved)),
+		clear(l.faults)
+		l.say(slog.LevelInfo, "checksRecovered", fmt.Sprintf("checks succeed again, after %s; the pods were not observed for %s",
+			count(e.Failures, "failed attempt"), short(e.Unobserved)),
 			slog.Int64("failures", e.Failures), slog.Float64("unobservedSeconds", seconds(e.Unobserved)))
 	}
+	l.notReady = e.Tally.NotReady
 	l.pods(e)
 	l.newCrashes(e.Tally)
 	l.newBlocked(e.Tally.Blocked)
 	if l.debug {
-		l.say(slog.LevelDebug, fmt.Sprintf("check %d: %s, crashes %d/%d, %d not Ready, %d cannot start; took %s", e.Number,
+		l.say(slog.LevelDebug, "check", fmt.Sprintf("check %d: %s, crashes %d/%d, %d not Ready, %d cannot start; took %s", e.Number,
 			count(e.Tally.Pods, "pod"), e.Tally.Crashes, l.limit, len(e.Tally.NotReady), len(e.Tally.Blocked), e.Took.Round(time.Millisecond)),
 			slog.Int64("check", e.Number), slog.Int("pods", e.Tally.Pods), slog.Int64("crashes", e.Tally.Crashes),
 			slog.Int("notReady", len(e.Tally.NotReady)), slog.Float64("tookSeconds", seconds(e.Took)), slog.Bool("closing", e.Closing))
@@ -142,52 +169,66 @@ func (l *Log) checked(e runner.Checked) {
 func (l *Log) pods(e runner.Checked) {
 	t := e.Tally
 	if e.Number == 1 && t.Pods == 0 {
-		l.say(slog.LevelWarn, "no pod matches yet", slog.Int("pods", 0))
+		l.say(slog.LevelWarn, "noPods", "no pod matches yet", slog.Int("pods", 0))
 		return
 	}
 	if n := len(t.Appeared); n > 0 {
-		l.say(slog.LevelInfo, fmt.Sprintf("%s appeared: %s", count(n, "pod"), names(t.Appeared)), slog.Any("appeared", t.Appeared[:min(n, mostLines)]), slog.Int("pods", t.Pods))
+		l.say(slog.LevelInfo, "podsAppeared", fmt.Sprintf("%s appeared: %s", count(n, "pod"), names(t.Appeared)), slog.Any("appeared", t.Appeared[:min(n, mostLines)]), slog.Int("pods", t.Pods))
 	}
 	if n := len(t.Gone); n > 0 {
-		l.say(slog.LevelInfo, fmt.Sprintf("%s gone (crashes stay counted): %s", count(n, "pod"), names(t.Gone)), slog.Any("gone", t.Gone[:min(n, mostLines)]), slog.Int("pods", t.Pods))
+		whose := "their"
+		if n == 1 {
+			whose = "its"
+		}
+		l.say(slog.LevelInfo, "podsGone", fmt.Sprintf("%s gone (%s crashes stay counted): %s", count(n, "pod"), whose, names(t.Gone)), slog.Any("gone", t.Gone[:min(n, mostLines)]), slog.Int("pods", t.Pods))
 	}
 }
 
 func (l *Log) newCrashes(t checker.Tally) {
 	for i, c := range t.New {
 		if i == mostLines {
-			l.say(slog.LevelWarn, fmt.Sprintf("crashes %d/%d: %s more crashed", t.Crashes, l.limit, count(len(t.New)-i, "container")))
+			l.say(slog.LevelWarn, "moreCrashes", fmt.Sprintf("crashes %d/%d: %s crashed too", t.Crashes, l.limit, count(len(t.New)-i, "more container")),
+				slog.Int64("crashes", t.Crashes), slog.Int64("limit", l.limit), slog.Int("containers", len(t.New)-i))
 			break
 		}
 		l.crashes += c.New
-		facts := []slog.Attr{
-			slog.String("pod", c.Pod), slog.String("container", c.Container), slog.String("kind", string(c.Kind)),
-			slog.Int64("crashes", l.crashes), slog.Int64("limit", l.limit), slog.Int64("containerCrashes", c.Crashes),
-		}
 		which, ended := "crash", "ended with"
 		if c.New > 1 {
-			which, ended = "crashes", "ended "+count(int(c.New), "time")+", at last with"
+			which, ended = "crashes", "ended "+count(c.New, "time")+", at last with"
 		}
 		text := fmt.Sprintf("%s %d/%d: %s/%s %s %s%s", which, l.crashes, l.limit, c.Pod, c.Container, ended, c.End, hint(c.End))
-		if c.End != nil {
-			facts = append(facts, slog.Int("exitCode", int(c.End.ExitCode)), slog.String("reason", c.End.Reason))
-			if message := strings.TrimSpace(c.End.Message); message != "" {
-				text += "; its last words: " + lastLine(message)
-				facts = append(facts, slog.String("message", message))
-			}
+		facts := append([]slog.Attr{slog.Int64("crashes", l.crashes), slog.Int64("limit", l.limit)},
+			containerFacts(c.Pod, c.Container, c.Kind, c.Crashes, c.End)...)
+		if c.End != nil && gist(c.End.Message) != "" {
+			text += "; its last words: " + gist(c.End.Message)
 		}
-		l.say(slog.LevelWarn, text, facts...)
+		l.say(slog.LevelWarn, "crash", text, facts...)
 	}
 	l.crashes = t.Crashes
 }
 
-// lastLine returns the last line of a message: a crash mostly says there what it died of.
-func lastLine(message string) string {
-	lines := strings.FieldsFunc(message, func(r rune) bool { return r == '\n' || r == '\r' })
-	if len(lines) == 0 {
-		return ""
+// containerFacts are those of a crashed container. What is unknown is left out.
+func containerFacts(pod, container string, kind checker.Kind, crashes int64, end *checker.End) []slog.Attr {
+	facts := []slog.Attr{
+		slog.String("pod", pod), slog.String("container", container), slog.String("kind", string(kind)), slog.Int64("containerCrashes", crashes),
 	}
-	return cut(lines[len(lines)-1], 200)
+	if end == nil {
+		return facts
+	}
+	facts = append(facts, slog.Int("exitCode", int(end.ExitCode)))
+	if end.Signal != 0 {
+		facts = append(facts, slog.Int("signal", int(end.Signal)))
+	}
+	if end.Reason != "" {
+		facts = append(facts, slog.String("reason", end.Reason))
+	}
+	if message := strings.TrimSpace(end.Message); message != "" {
+		facts = append(facts, slog.String("message", message))
+	}
+	if !end.FinishedAt.IsZero() {
+		facts = append(facts, slog.Time("finishedAt", end.FinishedAt))
+	}
+	return facts
 }
 
 func (l *Log) newBlocked(blocked []checker.Blocked) {
@@ -201,28 +242,29 @@ func (l *Log) newBlocked(blocked []checker.Blocked) {
 		if said++; said > mostLines {
 			continue
 		}
-		l.say(slog.LevelWarn, b.String(), slog.String("pod", b.Pod), slog.String("container", b.Container), slog.String("reason", b.Reason), slog.String("message", b.Message))
+		l.say(slog.LevelWarn, "cannotStart", b.String(), slog.String("pod", b.Pod), slog.String("container", b.Container), slog.String("reason", b.Reason), slog.String("message", b.Message))
 	}
-	if said > mostLines {
-		l.say(slog.LevelWarn, fmt.Sprintf("and %d more cannot start", said-mostLines))
+	if more := said - mostLines; more > 0 {
+		l.say(slog.LevelWarn, "moreCannotStart", fmt.Sprintf("%s cannot start either", count(more, "more container")), slog.Int("containers", more))
 	}
 }
 
-// checkFailed logs a fault once, until it changes or a check succeeds.
+// checkFailed logs a fault once in a streak. That of the last attempt is part of the verdict.
 func (l *Log) checkFailed(e runner.CheckFailed) {
 	fault := withoutDigits(e.Err.Error())
+	known := l.faults[fault]
+	l.faults[fault] = true
 	facts := []slog.Attr{
-		slog.String("error", Escape(e.Err.Error())), slog.Int64("failures", e.Failures),
+		slog.String("error", e.Err.Error()), slog.Int64("failures", e.Failures),
 		slog.Float64("retrySeconds", seconds(e.RetryIn)), slog.Float64("giveUpSeconds", seconds(e.GiveUpIn)),
 	}
 	switch {
 	case e.Final:
-	case fault != l.fault:
-		l.say(slog.LevelWarn, fmt.Sprintf("check failed, trying again for %s: %v", short(e.GiveUpIn), e.Err), facts...)
+	case known:
+		l.say(slog.LevelDebug, "checkFailed", fmt.Sprintf("the check failed again (%s in a row), next attempt in %s: %v", count(e.Failures, "failure"), short(e.RetryIn), e.Err), facts...)
 	default:
-		l.say(slog.LevelDebug, fmt.Sprintf("check failed again (%d times in a row), next attempt in %s: %v", e.Failures, short(e.RetryIn), e.Err), facts...)
+		l.say(slog.LevelWarn, "checkFailed", fmt.Sprintf("the check failed and is tried again for %s before the run gives up: %v", short(e.GiveUpIn), e.Err), facts...)
 	}
-	l.fault = fault
 }
 
 // withoutDigits makes errors comparable that differ in a port or a size.
@@ -241,79 +283,127 @@ type LastWords struct {
 	Log            []byte
 }
 
+// longestLogLine is how much of one line of a container's log is shown, in bytes.
+const longestLogLine = 1000
+
 // LastWords logs the last lines of a crashed container's own log, each behind a bar.
 func (l *Log) LastWords(words LastWords) {
-	text := strings.TrimRight(string(words.Log), "\n")
+	text := strings.TrimRight(string(words.Log), "\r\n")
+	heading := fmt.Sprintf("last log lines of %s/%s:", words.Pod, words.Container)
 	if l.json {
-		l.say(slog.LevelInfo, fmt.Sprintf("last log lines of %s/%s", words.Pod, words.Container),
-			slog.String("pod", words.Pod), slog.String("container", words.Container), slog.String("log", text))
+		l.say(slog.LevelInfo, "lastWords", heading, slog.String("pod", words.Pod), slog.String("container", words.Container), slog.String("log", text))
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "last log lines of %s:\n", Escape(words.Pod+"/"+words.Container))
+	b.WriteString(Escape(heading) + "\n")
 	for line := range strings.SplitSeq(text, "\n") {
-		b.WriteString("  | " + Escape(strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", "    ")) + "\n")
+		b.WriteString("  | " + cut(Escape(strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", "    ")), longestLogLine) + "\n")
 	}
 	_, _ = io.WriteString(l.out, b.String())
 }
 
-// mostRows is the number of containers in the closing table: with the verdict, it fits in ten lines.
-const mostRows = 5
-
 // Close logs the summary of the run. The verdict is its last line.
 func (l *Log) Close(r Result) {
+	if len(r.Faults) > 1 {
+		for _, fault := range r.Faults {
+			l.say(slog.LevelError, "fault", fault)
+		}
+	}
+	if r.Verdict != runner.Invalid {
+		l.culprits(r.Containers)
+		if line := l.timeline.draw(r.Elapsed); line != "" && !l.json {
+			_, _ = io.WriteString(l.out, line+"\n")
+		}
+		l.summary(r)
+	}
+	if advice := l.advice(r); advice != "" {
+		l.say(slog.LevelInfo, "advice", advice)
+	}
 	level := slog.LevelError
 	if r.Verdict == runner.Pass {
 		level = slog.LevelInfo
 	}
-	if !l.json && len(r.Containers) > 0 {
-		_, _ = io.WriteString(l.out, table(r.Containers))
-	}
-	if r.Verdict != runner.Invalid {
-		failed := ""
-		if r.FailedChecks > 0 {
-			failed = fmt.Sprintf(" and %s", count(int(r.FailedChecks), "failed attempt"))
+	l.say(level, "verdict", verdictSentence(r), slog.String("verdict", string(r.Verdict)), slog.Int("exitCode", Code(r.Outcome)),
+		slog.Int64("crashes", r.Crashes), slog.Int64("limit", r.Limit))
+}
+
+// culprits lists the containers that crashed most.
+func (l *Log) culprits(crashed []checker.ContainerCrashes) {
+	if !l.json {
+		if len(crashed) > 0 {
+			_, _ = io.WriteString(l.out, table(crashed))
 		}
-		l.say(slog.LevelInfo, fmt.Sprintf("%s%s in %s; %s seen; longest time unobserved %s",
-			count(int(r.Checks), "check"), failed, short(r.Elapsed), count(r.Pods, "pod"), short(r.LongestGap)))
+		return
 	}
-	if advice := advice(r); advice != "" {
-		l.say(slog.LevelInfo, advice)
+	for _, c := range crashed[:min(len(crashed), mostContainers)] {
+		l.say(slog.LevelInfo, "crashedContainer", fmt.Sprintf("%s/%s: %s, the last one with %s", c.Pod, c.Container, crashes(c.Crashes), c.End),
+			containerFacts(c.Pod, c.Container, c.Kind, c.Crashes, c.End)...)
 	}
-	facts := []slog.Attr{slog.String("verdict", string(r.Verdict)), slog.Int64("crashes", r.Crashes), slog.Int64("limit", r.Limit), slog.Int("exitCode", Code(r.Outcome))}
-	l.say(level, verdictSentence(r), facts...)
+}
+
+// summary says how well the pods were observed.
+func (l *Log) summary(r Result) {
+	failed := ""
+	if r.FailedChecks > 0 {
+		failed = fmt.Sprintf(" and %s", count(r.FailedChecks, "failed attempt"))
+	}
+	l.say(slog.LevelInfo, "summary", fmt.Sprintf("%s%s in %s, %s seen; the longest time without a successful check was %s",
+		count(r.Checks, "check"), failed, short(r.Elapsed), count(r.Pods, "pod"), short(r.LongestGap)),
+		slog.Int64("checks", r.Checks), slog.Int64("failedChecks", r.FailedChecks), slog.Int("pods", r.Pods),
+		slog.Float64("elapsedSeconds", seconds(r.Elapsed)), slog.Float64("longestGapSeconds", seconds(r.LongestGap)))
 }
 
 // advice names the command that shows more.
-func advice(r Result) string {
+func (l *Log) advice(r Result) string {
+	_, observed := l.last.(runner.Checked)
 	switch {
 	case r.Verdict == runner.Fail && len(r.Containers) > 0:
 		c := r.Containers[0]
-		return fmt.Sprintf("to see its last words: kubectl -n %s logs %s -c %s --previous", r.Namespace, c.Pod, c.Container)
-	case r.Verdict == runner.NotReady && len(r.Blocked) > 0:
-		return fmt.Sprintf("to see why: kubectl -n %s describe pod %s", r.Namespace, r.Blocked[0].Pod)
+		return fmt.Sprintf("to read what the worst one logged, while its pod exists: kubectl -n %s logs %s -c %s --previous", r.Namespace, c.Pod, c.Container)
+	case r.Verdict == runner.NotReady && len(l.notReady) > 0:
+		return fmt.Sprintf("to see why it is not Ready: kubectl -n %s describe pod %s", r.Namespace, l.notReady[0])
+	case r.Verdict == runner.Inconclusive && observed:
+		return fmt.Sprintf("to see which pods there are, and their labels: kubectl -n %s get pods --show-labels", r.Namespace)
 	}
 	return ""
 }
 
-// table lists the worst containers.
+const (
+	// mostRows is the number of containers in the closing table: with the timeline, the summary, the advice and the
+	// verdict, it fits in ten lines.
+	mostRows = 4
+	// longestReason is in bytes.
+	longestReason = 24
+)
+
+// table lists the worst containers. What can be long stands last.
 func table(crashed []checker.ContainerCrashes) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CRASHES\tPOD\tCONTAINER\tKIND\tEXIT CODE\tREASON\tLAST END")
+	fmt.Fprintln(w, "CRASHES\tEXIT CODE\tREASON\tKIND\tLAST END\tPOD/CONTAINER")
 	for _, c := range crashed[:min(len(crashed), mostRows)] {
 		exitCode, reason, finished := "?", "?", "?"
 		if c.End != nil {
-			exitCode, reason = fmt.Sprint(c.End.ExitCode), c.End.Reason
-			if !c.End.FinishedAt.IsZero() {
-				finished = c.End.FinishedAt.Format(time.RFC3339)
-			}
+			exitCode = fmt.Sprint(c.End.ExitCode)
+			reason = cut(Escape(cmp.Or(c.End.Reason, "?")), longestReason)
+			finished = clock(c.End.FinishedAt)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Crashes, Escape(c.Pod), Escape(c.Container), c.Kind, exitCode, Escape(reason), finished)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", c.Crashes, exitCode, reason, c.Kind, finished, Escape(c.Pod+"/"+c.Container))
 	}
 	_ = w.Flush() // to memory
 	if more := len(crashed) - mostRows; more > 0 {
-		fmt.Fprintf(&b, "and %s more\n", count(more, "container"))
+		fmt.Fprintf(&b, "and %s\n", count(more, "more container"))
 	}
 	return b.String()
+}
+
+// clock is the time of day, in the zone of the log's own times; of times long gone it is the date.
+func clock(at time.Time) string {
+	switch {
+	case at.IsZero():
+		return "?"
+	case time.Since(at) > 12*time.Hour:
+		return at.Local().Format(time.DateOnly)
+	}
+	return at.Local().Format(time.TimeOnly)
 }

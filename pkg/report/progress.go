@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -21,8 +20,6 @@ type Progress struct {
 
 	mu    sync.Mutex
 	w     io.Writer
-	bar   *progressbar.ProgressBar
-	drawn bytes.Buffer // where the bar draws
 	start time.Time
 
 	checks, crashes int64
@@ -35,24 +32,17 @@ type Progress struct {
 }
 
 const (
-	eraseLine    = "\r\x1b[2K" // ECMA-48: EL 2
-	redrawEvery  = 250 * time.Millisecond
-	widestBar    = 24
-	barAndSpaces = 10 // what the bar's line holds besides the bar and the description
+	eraseLine   = "\r\x1b[2K" // ECMA-48: EL 2
+	redrawEvery = 250 * time.Millisecond
+	silence     = 2 * time.Second // how late a check may be before the line says so
+
+	widestBar, narrowestBar = 24, 8
+	besidesBar              = len("100% []  ") // what the line holds besides the bar and the description
 )
 
 // NewProgress returns a progress line on the terminal w, which is this wide. It is drawn until [Progress.Close].
 func NewProgress(w io.Writer, width func() int, plan runner.Plan) *Progress {
-	p := &Progress{plan: plan, width: width, w: w, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
-	p.bar = progressbar.NewOptions64(p.total(),
-		progressbar.OptionSetWriter(&p.drawn),
-		progressbar.OptionSetWidth(widestBar),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionUseANSICodes(true), // it need not erase what it drew: the line is erased here
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
-	)
+	p := &Progress{plan: plan, width: width, w: w, start: time.Now(), lastCheck: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.redraw()
 	return p
 }
@@ -117,35 +107,48 @@ func (p *Progress) Close() {
 func (p *Progress) line() string {
 	width := p.width() - 1 // the last column is left free: some terminals wrap there
 	elapsed := time.Since(p.start)
+	description := p.description(elapsed)
+	bar := min(width-len(description)-besidesBar, widestBar)
+	if bar < narrowestBar {
+		return eraseLine + cut(description, max(width, 0))
+	}
 	position := elapsed.Milliseconds()
 	if p.plan.Count > 0 {
 		position = p.checks
 	}
-	description := p.description(elapsed)
-	if width < len(description)+barAndSpaces+widestBar/2 {
-		return eraseLine + cut(description, max(width, 1)) // too narrow for a bar
-	}
-	p.drawn.Reset()
-	p.bar.Describe(description)
-	p.drawn.Reset()
-	_ = p.bar.Set64(min(position, p.total()-1)) // at its end it would end the line
-	return eraseLine + cut(strings.Trim(p.drawn.String(), "\r "), max(width, 1))
+	return eraseLine + draw(position, p.total(), bar, description)
+}
+
+// draw returns a bar of this width, and the description after it. A new bar for each line: one that is kept draws only
+// what has changed since, while here it is the whole line that is drawn anew.
+func draw(position, total int64, width int, description string) string {
+	bar := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetWidth(width),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
+	)
+	_ = bar.Set64(min(position, total))
+	bar.Describe(description)
+	return strings.Trim(bar.String(), "\r ")
 }
 
 func (p *Progress) description(elapsed time.Duration) string {
-	parts := []string{fmt.Sprintf("crashes %d/%d", p.crashes, p.plan.CrashLimit), count(p.pods, "pod"), count(int(p.checks), "check")}
+	parts := []string{fmt.Sprintf("crashes %d/%d", p.crashes, p.plan.CrashLimit), count(p.pods, "pod"), count(p.checks, "check")}
 	if p.plan.Count > 0 {
 		parts[2] = fmt.Sprintf("check %d/%d", p.checks, p.plan.Count)
 	}
 	if left := p.plan.Expected() - elapsed; left > 0 {
-		parts = append(parts, left.Round(time.Second).String()+" left")
+		parts = append(parts, exact(left.Round(time.Second))+" left")
 	}
-	if p.failures > 0 {
-		silence := "no check yet"
-		if !p.lastCheck.IsZero() {
-			silence = "last check " + time.Since(p.lastCheck).Round(time.Second).String() + " ago"
-		}
-		parts = append(parts, silence)
+	since := time.Since(p.lastCheck)
+	switch silent := p.failures > 0 || since-silence > p.plan.Interval; {
+	case silent && p.checks > 0:
+		parts = append(parts, "last check "+exact(since.Round(time.Second))+" ago")
+	case silent && p.failures > 0:
+		parts = append(parts, "no check succeeded yet")
 	}
 	return strings.Join(parts, ", ")
 }

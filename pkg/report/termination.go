@@ -5,27 +5,67 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
-// maxTermination is the size of a termination message in bytes. Kubernetes keeps 4,096, less in pods of many containers.
-const maxTermination = 2000
+const (
+	// maxTermination is the size of a termination message in bytes. Kubernetes keeps 4,096, less in pods of many containers.
+	maxTermination = 2000
+	// lineWidth is that of a terminal; the first line stands behind the heading of kubectl describe.
+	lineWidth, firstWidth = 80, 60
+	// longestVerdict and longestEntry are in bytes: no one text may take the place of all others.
+	longestVerdict, longestEntry = maxTermination / 2, 400
+)
 
-// TerminationMessage returns the verdict and the worst containers for people, at most 2,000 bytes.
+// TerminationMessage returns the verdict and the worst containers for people, at most 2,000 bytes. It is wrapped for
+// kubectl describe, which shows it as it is.
 func TerminationMessage(r Result) string {
 	var b strings.Builder
-	b.WriteString(cut(verdictSentence(r), maxTermination*3/4) + "\n")
-	for i, c := range r.Containers {
-		line := cut(Escape(fmt.Sprintf("%s/%s (%s): %s, last %s%s", c.Pod, c.Container, c.Kind, crashes(c.Crashes), c.End, hint(c.End))), 300) + "\n"
-		if c.End != nil && strings.TrimSpace(c.End.Message) != "" {
-			line += "  " + cut(Escape(strings.TrimSpace(c.End.Message)), 200) + "\n"
+	b.WriteString(wrap(cut(verdictSentence(r), longestVerdict), firstWidth))
+	entries := r.Faults
+	if len(entries) < 2 {
+		entries = nil // the verdict says it
+	}
+	for _, c := range r.Containers {
+		text := fmt.Sprintf("%s/%s (%s): %s, the last one with %s%s", c.Pod, c.Container, c.Kind, crashes(c.Crashes), c.End, hint(c.End))
+		if c.End != nil && gist(c.End.Message) != "" {
+			text += "; its last words: " + gist(c.End.Message)
 		}
-		more := fmt.Sprintf("and %d more\n", len(r.Containers)-i)
-		if b.Len()+len(line)+len(more) > maxTermination {
+		entries = append(entries, text)
+	}
+	for i, text := range entries {
+		entry := wrap("- "+cut(Escape(text), longestEntry), lineWidth)
+		more := fmt.Sprintf("and %d more\n", len(entries)-i)
+		last := i == len(entries)-1
+		if b.Len()+len(entry) > maxTermination || !last && b.Len()+len(entry)+len(more) > maxTermination {
 			b.WriteString(more)
 			break
 		}
-		b.WriteString(line)
+		b.WriteString(entry)
 	}
+	return b.String()
+}
+
+// wrap breaks a text between words into lines of this width, the first one, and of lineWidth, the others, which are
+// indented. A longer word stays whole: names are there to be copied.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Split(text, " ") {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+length > width:
+			b.WriteString("\n  ")
+			column, width = 2, lineWidth
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += length
+	}
+	b.WriteByte('\n')
 	return b.String()
 }
 

@@ -8,9 +8,14 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// verdictSentence is the answer in one line: the verdict in capitals, and its reason.
+// verdictSentence is the answer in one line: the verdict in capitals, and its reason. Several faults of a configuration
+// have lines of their own; here they are only counted.
 func verdictSentence(r Result) string {
-	return strings.ToUpper(strings.ReplaceAll(string(r.Verdict), "_", " ")) + ": " + Escape(r.Reason)
+	reason := r.Reason
+	if len(r.Faults) > 1 {
+		reason = fmt.Sprintf("the configuration has %d faults; crashcheck --help explains the variables", len(r.Faults))
+	}
+	return strings.ToUpper(strings.ReplaceAll(string(r.Verdict), "_", " ")) + ": " + Escape(reason)
 }
 
 func crashes(n int64) string {
@@ -23,11 +28,19 @@ func crashes(n int64) string {
 	return fmt.Sprintf("%d crashes", n)
 }
 
-func count(n int, one string) string {
+func count[N int | int64](n N, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// were adds the verb to a count.
+func were(counted string, n int) string {
+	if n == 1 {
+		return counted + " was"
+	}
+	return counted + " were"
 }
 
 // names lists the first few and counts the rest.
@@ -46,13 +59,15 @@ func hint(end *checker.End) string {
 	}
 	switch {
 	case end.Reason == "OOMKilled":
-		return ": out of memory, above the container's memory limit"
+		return ": it ran out of memory (see the memory limit of the container)"
 	case end.Reason == "ContainerStatusUnknown":
 		return ": the node lost sight of it"
 	}
 	switch end.ExitCode {
 	case 0:
 		return ": it ended by itself, but should keep running"
+	case 1:
+		return ": it gave up with an error of its own"
 	case 126:
 		return ": its command is not executable"
 	case 127:
@@ -60,21 +75,53 @@ func hint(end *checker.End) string {
 	case 128:
 		return ": its command could not be started"
 	case 134:
-		return ": it aborted (SIGABRT)"
+		return ": it aborted itself (SIGABRT)"
 	case 137:
-		return ": killed by SIGKILL, not for memory (a failed liveness probe, the node, or a person)"
+		return ": it was killed (SIGKILL), but not for memory: by a failed liveness probe, the node or a person"
 	case 139:
-		return ": segmentation fault (SIGSEGV)"
+		return ": it accessed memory that it must not (SIGSEGV)"
 	case 143:
-		return ": ended by SIGTERM (a failed liveness probe, or a person)"
+		return ": it was told to end (SIGTERM): by a failed liveness probe or a person"
 	}
 	return ""
 }
 
-// short makes a time readable: tenths of a second below a minute, whole seconds above.
-func short(d time.Duration) string {
-	if d < time.Minute {
-		return d.Round(100 * time.Millisecond).String()
+// gist returns the line of a container's last words that says most: Go's panic, or else the last line that is not
+// part of a stack trace (those are indented).
+func gist(message string) string {
+	var best string
+	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		switch text := strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "):
+			return cut(text, longestGist)
+		case text == "":
+		case best == "", line[0] != ' ' && line[0] != '\t':
+			best = text
+		}
 	}
-	return d.Round(time.Second).String()
+	return cut(best, longestGist)
+}
+
+// longestGist is in bytes.
+const longestGist = 200
+
+// short makes a time readable: tenths of a second below a minute, whole seconds above, and no zeros at its end.
+func short(d time.Duration) string {
+	precision := time.Second
+	if d < time.Minute {
+		precision = 100 * time.Millisecond
+	}
+	return exact(d.Round(precision))
+}
+
+// exact is the time as people write it: 5m, where the time package writes 5m0s.
+func exact(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

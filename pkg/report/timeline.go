@@ -1,0 +1,88 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/crashcheck/crashcheck/pkg/runner"
+)
+
+// timeline collects when crashes were seen, and when nothing was. Times are counted from the start of the run.
+type timeline struct {
+	crashes     []sighted
+	gaps        []gap
+	lastSuccess time.Duration
+	failing     bool // the last attempt failed
+}
+
+type sighted struct {
+	at  time.Duration
+	new int64
+}
+
+// gap is a time in which checks failed.
+type gap struct{ from, till time.Duration }
+
+// longestTimeline is in characters; each stands for a whole number of seconds.
+const longestTimeline = 50
+
+func (t *timeline) observe(event runner.Event) {
+	switch e := event.(type) {
+	case runner.Checked:
+		if t.failing {
+			t.gaps = append(t.gaps, gap{t.lastSuccess, e.Elapsed})
+		}
+		t.lastSuccess, t.failing = e.Elapsed, false
+		var crashed int64
+		for _, c := range e.Tally.New {
+			crashed += c.New
+		}
+		if crashed > 0 {
+			t.crashes = append(t.crashes, sighted{e.Elapsed, crashed})
+		}
+	case runner.CheckFailed:
+		t.failing = true
+	}
+}
+
+// draw shows a run that took this long as one line; it is empty where there is nothing to see.
+func (t *timeline) draw(elapsed time.Duration) string {
+	gaps := t.gaps
+	if t.failing {
+		gaps = append(gaps, gap{t.lastSuccess, elapsed})
+	}
+	if len(t.crashes) == 0 && len(gaps) == 0 {
+		return ""
+	}
+	step := max((elapsed/longestTimeline + time.Second - 1).Truncate(time.Second), time.Second)
+	cell := func(at time.Duration) int { return int(at / step) }
+	counts := make([]int64, cell(elapsed)+1)
+	unobserved := make([]bool, len(counts))
+	for _, g := range gaps {
+		first, last := cell(g.from), min(cell(g.till), len(counts)-1)
+		if g.from > 0 && first < last {
+			first++ // it holds the check that succeeded
+		}
+		for i := first; i <= last; i++ {
+			unobserved[i] = true
+		}
+	}
+	for _, s := range t.crashes {
+		counts[min(cell(s.at), len(counts)-1)] += s.new
+	}
+	var b strings.Builder
+	for i, n := range counts {
+		switch {
+		case n > 9:
+			b.WriteByte('+')
+		case n > 0:
+			fmt.Fprint(&b, n)
+		case unobserved[i]:
+			b.WriteByte('?')
+		default:
+			b.WriteByte('.')
+		}
+	}
+	return fmt.Sprintf("timeline, %s a character: %s (1-9 or +: crashes seen, ?: checks failed)", exact(step), &b)
+}

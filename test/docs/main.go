@@ -1,0 +1,85 @@
+// Docs writes the tables of README.md that have their source in the code: the variables, and the exit codes.
+//
+//	go run ./test/docs README.md
+//
+// Each table stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; what is between
+// them is replaced. A test fails where the README and the code have drifted apart.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/crashcheck/crashcheck/pkg/config"
+	"github.com/crashcheck/crashcheck/pkg/report"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./test/docs README.md")
+		os.Exit(2)
+	}
+	if err := update(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
+		os.Exit(1)
+	}
+}
+
+// update brings the tables of a file up to date.
+func update(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	updated, err := withTables(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if updated == string(text) {
+		return nil
+	}
+	return os.WriteFile(path, []byte(updated), 0o644)
+}
+
+// withTables returns the text with each table as it is by the code.
+func withTables(text string) (string, error) {
+	for _, table := range []struct{ name, content string }{
+		{"variables", variables()},
+		{"exit codes", exitCodes()},
+	} {
+		begin, end := "<!-- "+table.name+":begin -->\n", "<!-- "+table.name+":end -->\n"
+		before, rest, begins := strings.Cut(text, begin)
+		_, after, ends := strings.Cut(rest, end)
+		if !begins || !ends {
+			return "", fmt.Errorf("there is no %q with %q after it, each on a line of its own", strings.TrimSpace(begin), strings.TrimSpace(end))
+		}
+		text = before + begin + table.content + end + after
+	}
+	return text, nil
+}
+
+// variables is the table of all environment variables.
+func variables() string {
+	var b strings.Builder
+	b.WriteString("| variable | meaning | default |\n|---|---|---|\n")
+	for _, v := range config.Variables {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, cell(v.Meaning), cell(v.Default))
+	}
+	return b.String()
+}
+
+// exitCodes is the table of all exit codes.
+func exitCodes() string {
+	var b strings.Builder
+	b.WriteString("| exit code | verdict | when | what to do |\n|---|---|---|---|\n")
+	for _, e := range report.ExitCodes {
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s |\n", e.Code, e.Verdict, cell(e.Meaning), cell(e.Remedy))
+	}
+	return b.String()
+}
+
+// cell keeps a text from ending its cell, or from being taken for markup.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "\n", " ").Replace(text)
+}
