@@ -92,9 +92,13 @@ func (g *gate) check(ctx context.Context, plan runner.Plan, environ []string) {
 	for _, warning := range g.cfg.Warnings {
 		g.log.Warn(warning)
 	}
-	pods, err := g.podLister(environ)
+	pods, err := g.podLister(ctx, environ)
 	if err != nil {
 		g.invalid(err)
+		if signal := (runner.SignalError{}); errors.As(err, &signal) {
+			g.result.Verdict, g.result.Signal = runner.Interrupted, signal.Signal
+			g.result.Reason = err.Error() + " before the first check"
+		}
 		return
 	}
 	checks, err := checker.New(pods, checker.Options{
@@ -123,8 +127,8 @@ func (g *gate) check(ctx context.Context, plan runner.Plan, environ []string) {
 }
 
 // podLister finds the cluster and the namespace.
-func (g *gate) podLister(environ []string) (*kube.PodLister, error) {
-	cluster, err := kube.FindCluster(environ)
+func (g *gate) podLister(ctx context.Context, environ []string) (*kube.PodLister, error) {
+	cluster, err := kube.FindCluster(ctx, environ)
 	if err != nil {
 		return nil, err
 	}

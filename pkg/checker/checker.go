@@ -185,7 +185,7 @@ func (c *Checker) page(ctx context.Context, opts metav1.ListOptions) (*corev1.Po
 		}
 	}
 	switch {
-	case a.err != nil && ctx.Err() != nil:
+	case a.err != nil && ctx.Err() != nil && !errors.Is(a.err, context.Cause(ctx)):
 		// The cause says why, where "context deadline exceeded" does not; the error may say what it was busy with.
 		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), a.err)
 	case a.err != nil:

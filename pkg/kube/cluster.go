@@ -1,12 +1,14 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -31,10 +33,30 @@ type Cluster struct {
 // context, else "default".
 func (c Cluster) Namespace() string { return c.namespace }
 
+// findTimeout bounds the reading of credentials from files.
+const findTimeout = 10 * time.Second
+
 // FindCluster finds the cluster that an environment (KEY=value pairs) names: by KUBECONFIG if that is set, in a pod by
-// its service account, elsewhere by ~/.kube/config. The error is [ErrNoCluster] if there is none.
-func FindCluster(environ []string) (Cluster, error) {
-	return findCluster(environ, serviceAccountDir)
+// its service account, elsewhere by ~/.kube/config. The error is [ErrNoCluster] if there is none, and the context's
+// cause if that ends first. It never takes longer than 10 s, although its files may be on a dead network mount.
+func FindCluster(ctx context.Context, environ []string) (Cluster, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, findTimeout, fmt.Errorf("the kubeconfig or the service account cannot be read within %s", findTimeout))
+	defer cancel()
+	type answer struct {
+		cluster Cluster
+		err     error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		cluster, err := findCluster(environ, serviceAccountDir)
+		answers <- answer{cluster, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.cluster, a.err
+	case <-ctx.Done():
+		return Cluster{}, context.Cause(ctx)
+	}
 }
 
 func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {

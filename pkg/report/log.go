@@ -37,7 +37,9 @@ type Log struct {
 	limit    int64
 	crashes  int64
 	blocked  map[string]bool
-	faults   map[string]bool // of the streak that is under way
+	faults   map[string]bool // said in this streak, without digits
+	anyFault bool
+	faultAt  time.Duration // when a fault was last said, since the start of the run
 	last     runner.Event
 	notReady []string // at the last check that succeeded
 	timeline timeline
@@ -149,8 +151,12 @@ func (l *Log) Observe(event runner.Event) {
 
 func (l *Log) checked(e runner.Checked) {
 	if e.Failures > 0 {
+		level := slog.LevelInfo
+		if len(l.faults) == 0 {
+			level = slog.LevelDebug // nothing was said of this streak
+		}
 		clear(l.faults)
-		l.say(slog.LevelInfo, "checksRecovered", fmt.Sprintf("checks succeed again, after %s; the pods were not observed for %s",
+		l.say(level, "checksRecovered", fmt.Sprintf("checks succeed again, after %s; the pods were not observed for %s",
 			count(e.Failures, "failed attempt"), short(e.Unobserved)),
 			slog.Int64("failures", e.Failures), slog.Float64("unobservedSeconds", seconds(e.Unobserved)))
 	}
@@ -249,20 +255,23 @@ func (l *Log) newBlocked(blocked []checker.Blocked) {
 	}
 }
 
-// checkFailed logs a fault once in a streak. That of the last attempt is part of the verdict.
+// faultEvery is the shortest time between two warnings of faults: some have another text each time (a request's ID),
+// and some come and go many times a second.
+const faultEvery = 5 * time.Second
+
+// checkFailed logs a fault once in a streak, and not too often. That of the last attempt is part of the verdict.
 func (l *Log) checkFailed(e runner.CheckFailed) {
 	fault := withoutDigits(e.Err.Error())
-	known := l.faults[fault]
-	l.faults[fault] = true
 	facts := []slog.Attr{
 		slog.String("error", e.Err.Error()), slog.Int64("failures", e.Failures),
 		slog.Float64("retrySeconds", seconds(e.RetryIn)), slog.Float64("giveUpSeconds", seconds(e.GiveUpIn)),
 	}
 	switch {
 	case e.Final:
-	case known:
+	case l.faults[fault], l.anyFault && e.Elapsed-l.faultAt < faultEvery:
 		l.say(slog.LevelDebug, "checkFailed", fmt.Sprintf("the check failed again (%s in a row), next attempt in %s: %v", count(e.Failures, "failure"), short(e.RetryIn), e.Err), facts...)
 	default:
+		l.faults[fault], l.anyFault, l.faultAt = true, true, e.Elapsed
 		l.say(slog.LevelWarn, "checkFailed", fmt.Sprintf("the check failed and is tried again for %s before the run gives up: %v", short(e.GiveUpIn), e.Err), facts...)
 	}
 }

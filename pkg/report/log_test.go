@@ -336,17 +336,20 @@ func TestTheCountGoesOnAfterLinesThatWereLeftOut(t *testing.T) {
 }
 
 func TestAStreakOfFaultsIsALineForEachFault(t *testing.T) {
+	const reset, down = "read 10.0.0.1:%d: connection reset", "503 Service Unavailable"
+	var at time.Duration
 	failure := func(n int64, text string) runner.CheckFailed {
-		return runner.CheckFailed{Err: errors.New(text), Failures: n, GiveUpIn: time.Minute, RetryIn: time.Second}
+		at += 6 * time.Second
+		return runner.CheckFailed{Err: errors.New(text), Failures: n, Elapsed: at, GiveUpIn: time.Minute, RetryIn: time.Second}
 	}
 	got := record(report.LogOptions{}, func(log *report.Log) {
-		log.Observe(failure(1, "read 10.0.0.1:4711: connection reset")) // ports differ from attempt to attempt
-		log.Observe(failure(2, "read 10.0.0.1:4712: connection reset"))
-		log.Observe(failure(3, "503 Service Unavailable"))
-		log.Observe(failure(4, "read 10.0.0.1:4713: connection reset"))
-		log.Observe(failure(5, "503 Service Unavailable"))
-		log.Observe(runner.Checked{Number: 1, Failures: 5, Unobserved: 65 * time.Second, Tally: checker.Tally{Pods: 1}})
-		log.Observe(failure(1, "503 Service Unavailable"))
+		log.Observe(failure(1, fmt.Sprintf(reset, 4711))) // ports differ from attempt to attempt
+		log.Observe(failure(2, fmt.Sprintf(reset, 4712)))
+		log.Observe(failure(3, down))
+		log.Observe(failure(4, fmt.Sprintf(reset, 4713)))
+		log.Observe(failure(5, down))
+		log.Observe(runner.Checked{Number: 1, Failures: 5, Elapsed: at, Unobserved: 65 * time.Second, Tally: checker.Tally{Pods: 1}})
+		log.Observe(failure(1, down))
 		log.Observe(runner.CheckFailed{Err: errors.New("the last straw"), Failures: 2, Final: true})
 	})
 	got = regexp.MustCompile(`(?m)^\S+ `).ReplaceAllString(got, "")
@@ -357,6 +360,38 @@ WRN the check failed and is tried again for 1m before the run gives up: 503 Serv
 `
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestFaultsThatComeAndGoDoNotFloodTheLog(t *testing.T) {
+	failed := func(at time.Duration, text string) runner.Event {
+		return runner.CheckFailed{Err: errors.New(text), Failures: 1, Elapsed: at, GiveUpIn: time.Minute, RetryIn: time.Second}
+	}
+	recovered := func(at time.Duration) runner.Event {
+		return runner.Checked{Number: 2, Failures: 1, Elapsed: at, Unobserved: time.Second, Tally: checker.Tally{Pods: 1}}
+	}
+	const said, again = "WRN the check failed and is tried again for 1m before the run gives up: ", "INF checks succeed again, after 1 failed attempt; the pods were not observed for 1s\n"
+	for _, test := range []struct {
+		claim  string
+		events []runner.Event
+		want   string
+	}{
+		{"a fault at the very start is said", []runner.Event{failed(0, "a")}, said + "a\n"},
+		{"less than 5 s later another one is not", []runner.Event{failed(time.Second, "a"), failed(5999*time.Millisecond, "b")}, said + "a\n"},
+		{"5 s later it is", []runner.Event{failed(time.Second, "a"), failed(6*time.Second, "b")}, said + "a\n" + said + "b\n"},
+		{"it is not lost for good: it may be said later", []runner.Event{failed(0, "a"), failed(time.Second, "b"), failed(5*time.Second, "b")}, said + "a\n" + said + "b\n"},
+		{"the end of a streak of which nothing was said is not said", []runner.Event{failed(0, "a"), recovered(time.Second), failed(2*time.Second, "a"), recovered(3 * time.Second)}, said + "a\n" + again},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			got := record(report.LogOptions{}, func(log *report.Log) {
+				for _, event := range test.events {
+					log.Observe(event)
+				}
+			})
+			if got = regexp.MustCompile(`(?m)^\S+ `).ReplaceAllString(got, ""); got != test.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
+			}
+		})
 	}
 }
 

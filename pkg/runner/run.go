@@ -9,9 +9,6 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// errRunBound is what the context of an attempt ends with when no time is left for it.
-var errRunBound = errors.New("no time is left")
-
 // Run makes checks as planned until a verdict is reached. It calls observe, unless nil, with each event, in order and
 // from its own goroutine.
 //
@@ -98,7 +95,8 @@ func (r *run) attempt(ctx context.Context, began time.Duration) (checker.Tally, 
 	if r.streak.failures > 0 {
 		since = r.streak.since
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.schedule.deadline(since)-began, errRunBound)
+	left := r.schedule.deadline(since) - began
+	ctx, cancel := context.WithTimeoutCause(ctx, left, fmt.Errorf("no answer within %s", round(left)))
 	defer cancel()
 	return r.check.Check(ctx)
 }

@@ -142,7 +142,7 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 		t.Errorf("%s: %v", run, err)
 		return
 	}
-	cluster, err := kube.FindCluster([]string{"KUBECONFIG=" + kubeconfig})
+	cluster, err := kube.FindCluster(t.Context(), []string{"KUBECONFIG=" + kubeconfig})
 	if err != nil {
 		t.Errorf("%s: %v", run, err)
 		return

@@ -1,8 +1,10 @@
 package faults
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/crashcheck/crashcheck/test/simcluster"
@@ -137,7 +139,26 @@ func statusRows() []row {
 				first := every(2, b.server.Fail(500, 0))
 				b.server.Handle(func(next http.Handler) http.Handler { return first(second(next)) })
 			},
-			verdict: "inconclusive", exit: 3, says: "500 Internal Server Error", warnings: 12,
+			verdict: "inconclusive", exit: 3, says: "500 Internal Server Error",
+		},
+		row{
+			fault: "502 with another text each time, for good", settings: []string{"INTERVAL=20ms"},
+			prepare: broken(func(http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					http.Error(w, "request "+rand.Text(), http.StatusBadGateway)
+				})
+			}),
+			verdict: "inconclusive", exit: 3, says: "502 Bad Gateway",
+		},
+		row{
+			fault: "503 every third time, at a check every 10 ms", settings: []string{"INTERVAL=10ms", "API_GRACE=30s"},
+			prepare: func(b *bench) { b.server.Handle(every(3, b.server.Fail(503, 0))) },
+			verdict: "pass", exit: 0, says: "503 Service Unavailable",
+			check: func(b *bench) {
+				if lines := strings.Count(b.stderr.String(), "\n"); lines > 12 {
+					b.Errorf("the log has %d lines", lines)
+				}
+			},
 		},
 		redirect(301), redirect(302), redirect(307),
 		row{
