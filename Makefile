@@ -29,6 +29,35 @@ test: ## run the tests
 race: ## run the tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...
 
+.PHONY: faults
+faults: ## print the table of faults: what the gate does on its worst day (Linux)
+	cd test/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -table
+
+.PHONY: soak
+soak: ## run the gate against faults at random for half a minute (Linux)
+	cd test/faults && $(GO) test -count=1 -run '^TestSoak$$' -timeout 15m -v -args -soak 30s
+
+.PHONY: bench
+bench: ## run the benchmarks of the decoder, the ledger and a check
+	$(GO) test -run '^$$' -bench . ./pkg/...
+
+# The end-to-end tests are a module of their own; they run as root. See test/e2e/README.md.
+.PHONY: e2e
+e2e: ## run the end-to-end tests on a real control plane, node and Argo Rollouts (Linux, root; KUBECONFIG: on that cluster)
+	cd test/e2e && $(GO) test -count=1 -timeout 60m .
+
+.PHONY: e2e-oldest
+e2e-oldest: ## run those that need no node on the oldest Kubernetes that is supported
+	cd test/e2e && E2E_KUBERNETES=oldest $(GO) test -count=1 -timeout 60m .
+
+.PHONY: cluster-up
+cluster-up: ## start the cluster of the end-to-end tests, to play with (Linux, root)
+	cd test/e2e && $(GO) run ./cmd/cluster up
+
+.PHONY: cluster-down
+cluster-down: ## end that cluster
+	cd test/e2e && $(GO) run ./cmd/cluster down
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz
@@ -36,7 +65,7 @@ fuzz: ## run each fuzz test for FUZZTIME
 	@set -e; for package in $$($(GO) list ./pkg/... ./cmd/...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
 		done; \
 	done
 
@@ -44,8 +73,18 @@ fuzz: ## run each fuzz test for FUZZTIME
 lint: ## check formatting, go vet, staticcheck, go.mod
 	@unformatted=$$(gofmt -l cmd pkg test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
+	cd test/e2e && $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	cd test/e2e && $(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
+	cd test/e2e && $(GO) mod tidy -diff
+
+.PHONY: docs
+docs: VERSION = v0.1.0
+docs: build ## bring the README's tables, demo and summary of faults up to date
+	$(GO) run ./test/demo -crashcheck bin/crashcheck > bin/demo.txt
+	cd test/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -summary | grep '^|' > ../../bin/faults.md
+	$(GO) run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md
 
 .PHONY: size
 size: build ## check that the binary for linux/amd64 stays below 15 MB

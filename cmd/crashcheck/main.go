@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -20,6 +22,10 @@ func main() { os.Exit(program{terminationLog: "/dev/termination-log"}.main()) }
 
 // main is the program with its process: signals, arguments, environment and streams. It returns the exit code.
 func (p program) main() int {
+	// A gate does one thing at a time, beside production: memory matters more to it than speed.
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(25)
+
 	// A closed pipe is an error like another (it would end a Go program): the exit code has to be the verdict's.
 	signal.Ignore(syscall.SIGPIPE)
 	// client-go logs here what it also returns as errors.

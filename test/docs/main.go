@@ -1,6 +1,7 @@
-// Docs writes the tables of README.md that have their source in the code: the variables, and the exit codes.
+// Docs writes the parts of README.md that have their source elsewhere: the tables of the variables and of the exit
+// codes, from the code, and what other commands have printed to files.
 //
-//	go run ./test/docs README.md
+//	go run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md
 //
 // Each table stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; what is between
 // them is replaced. A test fails where the README and the code have drifted apart.
@@ -16,18 +17,18 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./test/docs README.md")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./test/docs README.md [BLOCK=FILE]...")
 		os.Exit(2)
 	}
-	if err := update(os.Args[1]); err != nil {
+	if err := update(os.Args[1], os.Args[2:]...); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
 }
 
-// update brings the tables of a file up to date.
-func update(path string) error {
+// update brings the tables of a file up to date, and the blocks whose content is in other files.
+func update(path string, blocks ...string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -35,6 +36,19 @@ func update(path string) error {
 	updated, err := withTables(string(text))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, block := range blocks {
+		name, file, _ := strings.Cut(block, "=")
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if name == "demo" {
+			content = []byte(failingRun(string(content)))
+		}
+		if updated, err = withBlock(updated, name, string(content)); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	if updated == string(text) {
 		return nil
@@ -44,19 +58,30 @@ func update(path string) error {
 
 // withTables returns the text with each table as it is by the code.
 func withTables(text string) (string, error) {
-	for _, table := range []struct{ name, content string }{
-		{"variables", variables()},
-		{"exit codes", exitCodes()},
-	} {
-		begin, end := "<!-- "+table.name+":begin -->\n", "<!-- "+table.name+":end -->\n"
-		before, rest, begins := strings.Cut(text, begin)
-		_, after, ends := strings.Cut(rest, end)
-		if !begins || !ends {
-			return "", fmt.Errorf("there is no %q with %q after it, each on a line of its own", strings.TrimSpace(begin), strings.TrimSpace(end))
-		}
-		text = before + begin + table.content + end + after
+	text, err := withBlock(text, "variables", variables())
+	if err != nil {
+		return "", err
 	}
-	return text, nil
+	return withBlock(text, "exit codes", exitCodes())
+}
+
+// withBlock returns the text with this between the comments that begin and end the block.
+func withBlock(text, name, content string) (string, error) {
+	begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->\n"
+	before, rest, begins := strings.Cut(text, begin)
+	_, after, ends := strings.Cut(rest, end)
+	if !begins || !ends {
+		return "", fmt.Errorf("there is no %q with %q after it, each on a line of its own", strings.TrimSpace(begin), strings.TrimSpace(end))
+	}
+	return before + begin + content + end + after, nil
+}
+
+// failingRun returns the part of the demo's output that shows the release that crashes, as a block of code.
+func failingRun(output string) string {
+	_, rest, _ := strings.Cut(output, "\n2. ")
+	_, rest, _ = strings.Cut(rest, "\n$ ")
+	run, _, _ := strings.Cut(rest, "\n\n")
+	return "```console\n$ " + run + "\n```\n"
 }
 
 // variables is the table of all environment variables.

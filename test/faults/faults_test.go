@@ -44,6 +44,50 @@ func TestFaults(t *testing.T) {
 	if *printTable && !t.Failed() {
 		fmt.Print(table(all, results))
 	}
+	if *printSummary && !t.Failed() {
+		fmt.Print(summary(all, results))
+	}
+}
+
+// verdictOf reads a verdict off its exit code: with standard output broken, that is all there is.
+func verdictOf(exit int) string {
+	switch exit {
+	case 0:
+		return "pass"
+	case 1:
+		return "fail"
+	case 2:
+		return "invalid"
+	case 3:
+		return "inconclusive"
+	case 130, 143:
+		return "interrupted"
+	}
+	return "" // no row expects another
+}
+
+// summary shows each section in a row, in Markdown.
+func summary(all []section, results [][]result) string {
+	verdicts := []string{"pass", "fail", "inconclusive", "invalid", "interrupted"}
+	var b strings.Builder
+	b.WriteString("| faults | rows | " + strings.Join(verdicts, " | ") + " | closest to its bound |\n|---|---:|" + strings.Repeat("---:|", len(verdicts)) + "---|\n")
+	for i, s := range all {
+		count := map[string]int{}
+		var closest result
+		for j := range s.rows {
+			got := results[i][j]
+			count[verdictOf(got.exit)]++
+			if closest.allowed == 0 || got.allowed-got.took < closest.allowed-closest.took {
+				closest = got
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %d |", s.title, len(s.rows))
+		for _, verdict := range verdicts {
+			fmt.Fprintf(&b, " %d |", count[verdict])
+		}
+		fmt.Fprintf(&b, " %.1f s of %.1f s |\n", closest.took.Seconds(), closest.allowed.Seconds())
+	}
+	return b.String()
 }
 
 // table shows the rows that have run, in Markdown.

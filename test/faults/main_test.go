@@ -11,9 +11,10 @@ import (
 )
 
 var (
-	printTable = flag.Bool("table", false, "print the table of faults, in Markdown")
-	soakFor    = flag.Duration("soak", 3*time.Second, "how long the soak starts new runs")
-	soakSeed   = flag.Uint64("seed", 0, "seed of the soak's faults (0: a new one)")
+	printTable   = flag.Bool("table", false, "print the table of faults, in Markdown")
+	printSummary = flag.Bool("summary", false, "print a row for each section of that table, in Markdown")
+	soakFor      = flag.Duration("soak", 3*time.Second, "how long the soak starts new runs")
+	soakSeed     = flag.Uint64("seed", 0, "seed of the soak's faults (0: a new one)")
 )
 
 // rowsAtOnce is how many rows run side by side: most of them wait most of the time.
