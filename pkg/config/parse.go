@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -95,7 +96,8 @@ func (c *check) fault(variable, problem string) {
 // parse gives each value its type.
 func (c *check) parse() variables {
 	var v variables
-	err := env.ParseWithOptions(&v, env.Options{Environment: c.given, FuncMap: parsers})
+	// A copy, because env adds its own parsers to the map that it is given.
+	err := env.ParseWithOptions(&v, env.Options{Environment: c.given, FuncMap: maps.Clone(parsers)})
 	var all env.AggregateError
 	if err != nil && !errors.As(err, &all) {
 		all.Errors = []error{err}

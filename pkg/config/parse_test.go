@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,6 +235,19 @@ func TestVariablesAreThoseThatAreRead(t *testing.T) {
 			t.Errorf("variable %d: %q is not documented in its place: %q", i, name, names)
 		}
 	}
+}
+
+// For the race detector: who gates several releases at once parses several configurations at once.
+func TestParseIsSafeForConcurrentUse(t *testing.T) {
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if cfg, err := config.Parse(environ()); err != nil || cfg.CrashLimit != 5 {
+				t.Errorf("got %+v, %v", cfg, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // What Parse accepts it prints back and accepts again; and it never panics.

@@ -131,7 +131,7 @@ func TestOnePageDoesNotChangeAnother(t *testing.T) {
 	for i := range second.Items {
 		second.Items[i].Name, second.Items[i].UID = "web-xyz-"+second.Items[i].Name[8:], "other"
 		for j := range second.Items[i].ManagedFields {
-			second.Items[i].ManagedFields[j].FieldsV1.Raw = []byte(`{"f:other_":{}}`)
+			second.Items[i].ManagedFields[j].FieldsV1.SetRawBytes([]byte(`{"f:other_":{}}`))
 		}
 	}
 	for _, media := range []string{mediaJSON, mediaProtobuf} {

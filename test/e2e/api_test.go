@@ -1,0 +1,172 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/crashcheck/crashcheck/test/e2e/gate"
+)
+
+// These look at the API server's lists alone: no kubelet has a part in them,
+// the tests write the statuses.
+
+func TestLabelsOfRolloutsAndDeployments(t *testing.T) {
+	t.Parallel()
+	const hash = "5d4f8c7b9"
+	rollouts := map[string]string{rolloutsLabel: hash}
+	deployment := map[string]string{deploymentLabel: hash}
+
+	namespace := newNamespace(t, nil)
+	t.Run("a hash that matches nothing is inconclusive, and both labels are named", func(t *testing.T) {
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash}), gate.Inconclusive)
+		wantSelector(t, result, rolloutsLabel+"="+hash+" or "+deploymentLabel+"="+hash)
+		wantCounts(t, result, 0, 0)
+	})
+
+	setRestarts(t, paperPod(t, namespace, "of-deployment", deployment), 7)
+	t.Run("pods of a Deployment are found by the second label", func(t *testing.T) {
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash}), gate.Pass)
+		wantSelector(t, result, deploymentLabel+"="+hash)
+		wantCounts(t, result, 7, 1)
+	})
+
+	setRestarts(t, paperPod(t, namespace, "of-rollout", rollouts), 2)
+	t.Run("pods of a Rollout come first, and alone", func(t *testing.T) {
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash}), gate.Pass)
+		wantSelector(t, result, rolloutsLabel+"="+hash)
+		wantCounts(t, result, 2, 1)
+	})
+	t.Run("HASH_LABEL leaves no choice", func(t *testing.T) {
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash, "HASH_LABEL": deploymentLabel}), gate.Pass)
+		wantSelector(t, result, deploymentLabel+"="+hash)
+		wantCounts(t, result, 7, 1)
+	})
+	t.Run("SELECTOR needs no hash", func(t *testing.T) {
+		selector := deploymentLabel + " in (" + hash + ")"
+		result := runGate(t, environment(namespace, map[string]string{"SELECTOR": selector}), gate.Pass)
+		wantCounts(t, result, 7, 1)
+	})
+	t.Run("HASH and SELECTOR must both match", func(t *testing.T) {
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash, "SELECTOR": "app=other"}), gate.Inconclusive)
+		wantCounts(t, result, 0, 0)
+	})
+}
+
+func TestLabelStaysOnceItHasMatched(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t, nil)
+	const hash = "6c9d7f"
+	deployed := paperPod(t, namespace, "of-deployment", map[string]string{deploymentLabel: hash})
+	setRestarts(t, deployed, 3)
+
+	run := startGate(t, environment(namespace, map[string]string{
+		"HASH": hash, "COUNT": "1000", "MAX_DURATION": "120", "CRASH_LIMIT": "4",
+	}))
+	logged(t, run, deployed.Name)
+	// Under the other label, nine crashes more: they are another release's.
+	setRestarts(t, paperPod(t, namespace, "of-rollout", map[string]string{rolloutsLabel: hash}), 9)
+	setRestarts(t, latest(t, deployed.Namespace, deployed.Name), 4)
+	result := finish(t, run, gate.Fail)
+	wantSelector(t, result, deploymentLabel+"="+hash)
+	wantCounts(t, result, 4, 1)
+}
+
+// It keeps the API server busy, and so runs alone.
+func TestPagesWhilePodsComeAndGo(t *testing.T) {
+	namespace := newNamespace(t, nil)
+	const hash, count = "7b8c9d", 2000
+	labels := map[string]string{rolloutsLabel: hash}
+	crashedPods(t, namespace, count, labels, 1)
+
+	t.Run("all pages count", func(t *testing.T) {
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash, "COUNT": "2"}), gate.Pass)
+		wantCounts(t, result, count, count)
+		t.Logf("two checks of %d pods took %.1f s", count, result.Report.ElapsedSeconds)
+	})
+	t.Run("pods that come and go between pages cost no count", func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		stopped := make(chan int)
+		go func() { stopped <- churn(ctx, namespace, labels) }()
+		result := runGate(t, environment(namespace, map[string]string{"HASH": hash, "COUNT": "10", "INTERVAL": "100ms"}), gate.Pass)
+		stop()
+		churned := <-stopped
+		// The pods that come and go never crash.
+		if report := result.Report; report.Crashes != count || report.Pods < count {
+			t.Errorf("want %d crashes of at least as many pods, got %d of %d\n%s", count, report.Crashes, report.Pods, result)
+		}
+		if churned < 10 {
+			t.Errorf("only %d pods came and went: this showed nothing", churned)
+		}
+		t.Logf("%d pods came and went in ten checks", churned)
+	})
+}
+
+// churn creates and deletes pods, before and after the others in the order of
+// names, until ctx ends. It returns how many.
+func churn(ctx context.Context, namespace string, labels map[string]string) int {
+	grace := int64(0)
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%s-churn-%d", []string{"a", "pod-01000", "z"}[i%3], i)
+		if _, err := createPaperPod(ctx, namespace, name, labels); err != nil {
+			return i
+		}
+		err := the.client.CoreV1().Pods(namespace).Delete(ctx, name, metav1.DeleteOptions{GracePeriodSeconds: &grace})
+		if err != nil {
+			return i
+		}
+	}
+}
+
+func TestReplacedPodsKeepTheirCrashes(t *testing.T) {
+	t.Parallel()
+	namespace := newNamespace(t, nil)
+	const hash = "8a7b6c"
+	labels := map[string]string{rolloutsLabel: hash}
+	first := paperPod(t, namespace, "web-0", labels)
+	setRestarts(t, first, 3)
+
+	run := startGate(t, environment(namespace, map[string]string{
+		"HASH": hash, "COUNT": "1000", "MAX_DURATION": "120", "CRASH_LIMIT": "5",
+	}))
+	logged(t, run, "3/5")
+	deletePod(t, first)
+	// The same name, another pod: its one crash comes on top of the three.
+	setRestarts(t, paperPod(t, namespace, "web-0", labels), 1)
+	logged(t, run, "4/5")
+	setRestarts(t, paperPod(t, namespace, "web-1", labels), 1)
+	result := finish(t, run, gate.Fail)
+	wantCounts(t, result, 5, 3)
+}
+
+func TestNamespacesDoNotLeakIntoEachOther(t *testing.T) {
+	t.Parallel()
+	const hash = "9d8e7f"
+	labels := map[string]string{rolloutsLabel: hash}
+	here, there := newNamespace(t, nil), newNamespace(t, nil)
+	setRestarts(t, paperPod(t, here, "web-0", labels), 1)
+	setRestarts(t, paperPod(t, there, "web-0", labels), 20)
+	setRestarts(t, paperPod(t, there, "web-1", labels), 20)
+
+	t.Run("NAMESPACE is the only one counted", func(t *testing.T) {
+		result := runGate(t, environment(here, map[string]string{"HASH": hash, "CRASH_LIMIT": "2"}), gate.Pass)
+		wantCounts(t, result, 1, 1)
+	})
+	t.Run("the other one has its own count", func(t *testing.T) {
+		result := runGate(t, environment(there, map[string]string{"HASH": hash}), gate.Pass)
+		wantCounts(t, result, 40, 2)
+	})
+	t.Run("without NAMESPACE it is the kubeconfig context's", func(t *testing.T) {
+		token := readerToken(t, there)
+		permitted(t, there, "reader")
+		result := runGate(t, environment(unset, map[string]string{
+			"HASH": hash, "KUBECONFIG": kubeconfigWithToken(t, there, token),
+		}), gate.Pass)
+		wantCounts(t, result, 40, 2)
+		if result.Report.Namespace != there {
+			t.Errorf("the report names namespace %q, want %q", result.Report.Namespace, there)
+		}
+	})
+}

@@ -1,0 +1,261 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// pollInterval is how often conditions are looked at.
+const pollInterval = 100 * time.Millisecond
+
+// Process is one component of the cluster, a child process that tests may
+// kill, stop and start again.
+type Process struct {
+	// Name of the component, such as kube-apiserver.
+	Name string
+	// LogPath holds all that the component printed, over restarts.
+	LogPath string
+
+	argv  []string
+	env   []string
+	dir   string
+	ready func(context.Context) error
+
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// start starts the process and waits until it is ready.
+func (p *Process) start(ctx context.Context) error {
+	log, err := os.OpenFile(p.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+
+	cmd := exec.Command(p.argv[0], p.argv[1:]...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir}, p.env...)
+	cmd.Dir = p.dir
+	cmd.Stdout, cmd.Stderr = log, log
+	// A session of its own: Ctrl-C on the terminal is for the suite, which
+	// then ends its components in order.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(done)
+	}()
+	p.cmd, p.done = cmd, done
+	if err := recordProcess(p.dir, p.Name, cmd.Process.Pid); err != nil {
+		return err
+	}
+	if err := p.waitReady(ctx); err != nil {
+		return fmt.Errorf("start %s: %w\n%s", p.Name, err, p.Tail(30))
+	}
+	return nil
+}
+
+func (p *Process) waitReady(ctx context.Context) error {
+	if p.ready == nil {
+		return nil
+	}
+	last := errors.New("not asked yet")
+	err := wait.PollUntilContextTimeout(ctx, pollInterval, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		select {
+		case <-p.done:
+			return false, fmt.Errorf("it ended: %s", p.cmd.ProcessState)
+		default:
+		}
+		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		err := p.ready(attempt)
+		// The answer that the end of all waiting has cut off says nothing.
+		if ctx.Err() == nil {
+			last = err
+		}
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait until it is ready: %w (last: %w)", err, last)
+	}
+	return nil
+}
+
+// Running says whether the process has been started and has not ended.
+func (p *Process) Running() bool {
+	if p.cmd == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the process at once (SIGKILL) and waits until it is gone.
+func (p *Process) Kill() error {
+	if !p.Running() {
+		return nil
+	}
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill %s: %w", p.Name, err)
+	}
+	<-p.done
+	return nil
+}
+
+// Terminate asks the process to end (SIGTERM) and kills it after grace.
+func (p *Process) Terminate(grace time.Duration) error {
+	if !p.Running() {
+		return nil
+	}
+	// One that is stopped cannot hear the request.
+	p.signal(syscall.SIGCONT)
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(grace):
+		return p.Kill()
+	}
+}
+
+// Stop freezes the process (SIGSTOP): its connections stay open and silent.
+func (p *Process) Stop() error { return p.signal(syscall.SIGSTOP) }
+
+// Cont lets a stopped process go on (SIGCONT).
+func (p *Process) Cont() error { return p.signal(syscall.SIGCONT) }
+
+// Restart kills the process if it runs, and starts it again with the same
+// arguments, ports and data.
+func (p *Process) Restart(ctx context.Context) error {
+	if err := p.Kill(); err != nil {
+		return err
+	}
+	return p.start(ctx)
+}
+
+func (p *Process) signal(sig syscall.Signal) error {
+	if !p.Running() {
+		return fmt.Errorf("send %s to %s: it does not run", sig, p.Name)
+	}
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("send %s to %s: %w", sig, p.Name, err)
+	}
+	return nil
+}
+
+// Tail returns the last lines of the process's log, indented under its path.
+func (p *Process) Tail(lines int) string {
+	data, err := os.ReadFile(p.LogPath)
+	if err != nil {
+		return err.Error()
+	}
+	all := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+	all = all[max(0, len(all)-lines):]
+	var out strings.Builder
+	fmt.Fprintf(&out, "the end of %s:\n", p.LogPath)
+	for _, line := range all {
+		fmt.Fprintf(&out, "    %s\n", line)
+	}
+	return out.String()
+}
+
+// A processRecord is kept in a file for each process, so that another run can
+// end what a crashed one has left. The start time tells a process from a later
+// one that was given the same id.
+type processRecord struct {
+	PID       int
+	StartTime uint64
+}
+
+func recordProcess(dir, name string, pid int) error {
+	started, err := startTime(pid)
+	if err != nil {
+		// It has ended already: nothing to record.
+		return nil
+	}
+	data, err := json.Marshal(processRecord{pid, started})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, name+processSuffix), data, 0o644)
+}
+
+const processSuffix = ".process.json"
+
+// recordedProcess reads a record and returns the process's id, or 0 if that
+// process runs no more.
+func recordedProcess(path string) (int, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	var record processRecord
+	if err := json.Unmarshal(data, &record); err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	if started, err := startTime(record.PID); err != nil || started != record.StartTime {
+		return 0, nil
+	}
+	return record.PID, nil
+}
+
+// startTime is field 22 of /proc/PID/stat, in clock ticks since boot. A zombie
+// counts as ended.
+func startTime(pid int) (uint64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The second field, the name in parentheses, may hold spaces.
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" {
+		return 0, fmt.Errorf("process %d has ended", pid)
+	}
+	return strconv.ParseUint(fields[19], 10, 64)
+}
+
+// endProcess sends SIGTERM (or, with no grace, SIGKILL) to a process that is
+// no child of this one, and waits until it is gone.
+func endProcess(ctx context.Context, pid int, grace time.Duration) error {
+	started, err := startTime(pid)
+	if err != nil {
+		return nil
+	}
+	gone := func(context.Context) (bool, error) {
+		now, err := startTime(pid)
+		return err != nil || now != started, nil
+	}
+	if grace > 0 {
+		syscall.Kill(pid, syscall.SIGCONT)
+		syscall.Kill(pid, syscall.SIGTERM)
+		if wait.PollUntilContextTimeout(ctx, pollInterval, grace, true, gone) == nil {
+			return nil
+		}
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	if err := wait.PollUntilContextTimeout(ctx, pollInterval, 10*time.Second, true, gone); err != nil {
+		return fmt.Errorf("end process %d: %w", pid, err)
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/crashcheck/crashcheck/test/e2e/cluster"
+	"github.com/crashcheck/crashcheck/test/e2e/gate"
+)
+
+// These break the control plane while the gate runs, so they are the only ones
+// that do not run together with others.
+
+func TestAPIServerRestarts(t *testing.T) {
+	own := ownCluster(t)
+	namespace, environ := watchedPods(t)
+	environ["DURATION"] = "20"
+	run := startGate(t, environ)
+	logged(t, run, "web-0")
+	if err := own.APIServer.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// A new server listens long before it answers, so that a quick restart only
+	// makes a slow check.
+	logged(t, run, "failed")
+	restart(t, own.APIServer.Restart)
+	setRestarts(t, latest(t, namespace, "web-0"), 2)
+	result := finish(t, run, gate.Pass)
+	// What happened while it was away is not lost.
+	wantCounts(t, result, 2, 1)
+	if result.Report.FailedChecks == 0 {
+		t.Errorf("no check has failed: this showed nothing\n%s", result)
+	}
+	t.Logf("%d failed checks, longest gap %.1f s", result.Report.FailedChecks, result.Report.LongestGapSeconds)
+}
+
+func TestAPIServerStaysAway(t *testing.T) {
+	own := ownCluster(t)
+	_, environ := watchedPods(t)
+	environ["DURATION"], environ["API_GRACE"] = "600", "5"
+	run := startGate(t, environ)
+	logged(t, run, "web-0")
+	if err := own.APIServer.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { restart(t, own.APIServer.Restart) })
+	killed := time.Now()
+	finish(t, run, gate.Inconclusive)
+	wantGivenUp(t, killed, 5*time.Second)
+}
+
+func TestAPIServerHangs(t *testing.T) {
+	own := ownCluster(t)
+	_, environ := watchedPods(t)
+	environ["DURATION"], environ["API_GRACE"] = "600", "5"
+	run := startGate(t, environ)
+	logged(t, run, "web-0")
+	if err := own.APIServer.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { restart(t, own.APIServer.Restart) })
+	stopped := time.Now()
+	finish(t, run, gate.Inconclusive)
+	wantGivenUp(t, stopped, 5*time.Second)
+}
+
+func TestAPIServerHangsForAMoment(t *testing.T) {
+	own := ownCluster(t)
+	_, environ := watchedPods(t)
+	environ["DURATION"] = "15"
+	run := startGate(t, environ)
+	logged(t, run, "web-0")
+	if err := own.APIServer.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	// Time has to pass here, that is the fault. 12 s are more than a request
+	// may take.
+	time.Sleep(12 * time.Second)
+	if err := own.APIServer.Cont(); err != nil {
+		t.Fatal(err)
+	}
+	result := finish(t, run, gate.Pass)
+	if gap := result.Report.LongestGapSeconds; gap < 10 {
+		t.Errorf("the longest gap is %.1f s, want at least 10", gap)
+	}
+}
+
+func TestStoreRestarts(t *testing.T) {
+	own := ownCluster(t)
+	_, environ := watchedPods(t)
+	environ["DURATION"] = "15"
+	run := startGate(t, environ)
+	logged(t, run, "web-0")
+	if err := own.Etcd.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	logged(t, run, "failed")
+	restart(t, own.Etcd.Restart)
+	result := finish(t, run, gate.Pass)
+	wantCounts(t, result, 1, 1)
+}
+
+// A server that shuts down in order answers what it has begun, and says goodbye
+// on the connections that stay open.
+func TestAPIServerShutsDown(t *testing.T) {
+	own := ownCluster(t)
+	namespace, environ := watchedPods(t)
+	environ["DURATION"], environ["API_GRACE"] = "10", "300"
+	run := startGate(t, environ)
+	logged(t, run, "web-0")
+	if err := own.APIServer.Terminate(3 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(own.APIServer.Tail(100), "apiserver is exiting") {
+		t.Errorf("the server did not end in order: this showed nothing\n%s", own.APIServer.Tail(30))
+	}
+	logged(t, run, "failed")
+	restart(t, own.APIServer.Restart)
+	setRestarts(t, latest(t, namespace, "web-0"), 2)
+	result := finish(t, run, gate.Pass)
+	if result.Report.FailedChecks == 0 {
+		t.Errorf("no check has failed: this showed nothing\n%s", result)
+	}
+	t.Logf("%d failed checks, longest gap %.1f s", result.Report.FailedChecks, result.Report.LongestGapSeconds)
+}
+
+// An API server whose store hangs still listens, and could answer from its
+// cache. One gate is there when the store goes on, the other has given up.
+func TestStoreHangs(t *testing.T) {
+	own := ownCluster(t)
+	_, environ := watchedPods(t)
+	environ["DURATION"], environ["API_GRACE"] = "5", "300"
+	patient := startGate(t, environ)
+	environ["DURATION"], environ["API_GRACE"] = "600", "2"
+	hasty := startGate(t, environ)
+	logged(t, patient, "web-0")
+	logged(t, hasty, "web-0")
+	if err := own.Etcd.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { settle(t, own) })
+	stopped := time.Now()
+	result := finish(t, hasty, gate.Inconclusive)
+	wantGivenUp(t, stopped, 2*time.Second)
+	wantCounts(t, result, 1, 1)
+
+	// The other one's window has ended in the meantime, or is about to.
+	logged(t, patient, "failed")
+	if err := own.Etcd.Cont(); err != nil {
+		t.Fatal(err)
+	}
+	result = finish(t, patient, gate.Pass)
+	wantCounts(t, result, 1, 1)
+	if result.Report.FailedChecks == 0 {
+		t.Errorf("no check has failed: this showed nothing\n%s", result)
+	}
+	t.Logf("%d failed checks, longest gap %.1f s", result.Report.FailedChecks, result.Report.LongestGapSeconds)
+}
+
+// wantGivenUp wants a run to have ended when its grace had passed since the
+// fault, and within the ten seconds of a last attempt. Ten more are for slow
+// machines.
+func wantGivenUp(t *testing.T, since time.Time, grace time.Duration) {
+	t.Helper()
+	if took := time.Since(since); took < grace-time.Second || took > grace+20*time.Second {
+		t.Errorf("it gave up after %s, want API_GRACE (%s) and about 10 s more at most", took, grace)
+	}
+}
+
+// settle lets the store go on and waits until the API server can write to it.
+func settle(t *testing.T, own *cluster.Cluster) {
+	t.Helper()
+	if err := own.Etcd.Cont(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	namespaces := the.client.CoreV1().Namespaces()
+	err := wait.PollUntilContextCancel(ctx, 250*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		_, err := namespaces.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "never-"}},
+			metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, listErr := namespaces.List(ctx, metav1.ListOptions{Limit: 1})
+		return err == nil && listErr == nil, nil
+	})
+	if err != nil {
+		t.Fatal("wait until the store answers again:", err)
+	}
+}
+
+// watchedPods makes a pod that has crashed once, and the environment of a gate
+// that watches it.
+func watchedPods(t *testing.T) (namespace string, environ map[string]string) {
+	t.Helper()
+	const hash = "fa017"
+	namespace = newNamespace(t, nil)
+	setRestarts(t, paperPod(t, namespace, "web-0", map[string]string{rolloutsLabel: hash}), 1)
+	return namespace, environment(namespace, map[string]string{"HASH": hash, "COUNT": unset, "CRASH_LIMIT": "10"})
+}
+
+// restart brings a component back for the tests that follow, also when the
+// test's own context has ended.
+func restart(t *testing.T, component func(context.Context) error) {
+	t.Helper()
+	if err := component(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}

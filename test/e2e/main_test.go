@@ -1,0 +1,215 @@
+// Package e2e proves crashcheck on a real cluster: a control plane, a node and
+// the Argo Rollouts controller, built from source and run on this machine.
+//
+// With KUBECONFIG set it uses that cluster instead, and leaves out what only a
+// cluster of its own can show. With E2E_KUBERNETES=oldest it starts the oldest
+// control plane, and leaves out what needs a node.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/crashcheck/crashcheck/test/e2e/build"
+	"github.com/crashcheck/crashcheck/test/e2e/cluster"
+)
+
+// suite is what all tests share.
+type suite struct {
+	config     *rest.Config
+	client     kubernetes.Interface
+	kubeconfig string
+	// own is the cluster this suite has started; nil on an existing one.
+	own *cluster.Cluster
+	// loopbackPort is where pods reach the API server with host networking, on
+	// clusters of package cluster; empty on others, where the kubernetes
+	// Service works.
+	loopbackPort string
+	// binary is crashcheck, and kubectl the client of the cluster's version.
+	binary, kubectl string
+
+	work  string
+	close func()
+}
+
+// the is the running suite; TestMain sets it up.
+var the *suite
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := waitTogether(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(2)
+	}
+	os.Exit(run(m))
+}
+
+// waitTogether lets more tests run at once than there are processors, unless
+// -parallel says how many: what they do most is wait. With many more, starting
+// all their pods at once takes two processors longer than the tests last.
+func waitTogether() error {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return nil
+	}
+	return flag.Set("test.parallel", "10")
+}
+
+func run(m *testing.M) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := beforeTimeout(ctx)
+	defer cancel()
+
+	s, err := setUp(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: set up:", err)
+		return 1
+	}
+	defer s.close()
+	// Tests do not look at ctx: after Ctrl-C the cluster goes down under them.
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case <-finished:
+		case <-ctx.Done():
+			fmt.Fprintln(os.Stderr, "e2e: interrupted:", context.Cause(ctx))
+			s.close()
+			os.Exit(1)
+		}
+	}()
+
+	the = s
+	code := m.Run()
+	if code != 0 && s.own != nil {
+		fmt.Fprint(os.Stderr, s.own.Tails(15))
+	}
+	return code
+}
+
+// beforeTimeout ends the context a little before go test's own timeout, which
+// would end this process with the cluster running.
+func beforeTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout, err := time.ParseDuration(flag.Lookup("test.timeout").Value.String())
+	if err != nil || timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	early := max(timeout-time.Minute, timeout/2)
+	return context.WithTimeoutCause(ctx, early, errors.New("the suite has run into go test's -timeout"))
+}
+
+func setUp(ctx context.Context) (*suite, error) {
+	work, err := newWorkFolder()
+	if err != nil {
+		return nil, err
+	}
+	s := &suite{work: work}
+	s.close = sync.OnceFunc(func() { s.tearDown() })
+	if err := s.start(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newWorkFolder makes a folder that carries this process's id, and removes
+// those of suites that were killed.
+func newWorkFolder() (string, error) {
+	prefix := filepath.Join(os.TempDir(), "crashcheck-e2e-work-")
+	folders, err := filepath.Glob(prefix + "*")
+	if err != nil {
+		return "", err
+	}
+	for _, folder := range folders {
+		pid := strings.TrimPrefix(folder, prefix)
+		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			if err := os.RemoveAll(folder); err != nil {
+				return "", err
+			}
+		}
+	}
+	folder := prefix + strconv.Itoa(os.Getpid())
+	return folder, os.MkdirAll(folder, 0o755)
+}
+
+func (s *suite) start(ctx context.Context) error {
+	kubernetesBin, err := build.Kubernetes.Build(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
+	s.kubectl = kubernetesBin + "/kubectl"
+	if s.binary, err = build.Crashcheck(ctx, s.work); err != nil {
+		return err
+	}
+	if existing := os.Getenv("KUBECONFIG"); existing != "" {
+		s.kubeconfig = existing
+		fmt.Fprintln(os.Stderr, "e2e: using the cluster of KUBECONFIG; tests that break components or the node are left out")
+		return s.connect(ctx)
+	}
+	switch version := os.Getenv("E2E_KUBERNETES"); version {
+	case "":
+		s.own, err = cluster.StartStandard(ctx, "test", s.work, os.Stderr)
+	case "oldest":
+		s.own, err = cluster.StartControlPlane(ctx, "oldest", os.Stderr)
+	default:
+		err = fmt.Errorf("E2E_KUBERNETES is %q, want oldest or nothing", version)
+	}
+	if err != nil {
+		return err
+	}
+	s.kubeconfig = s.own.Kubeconfig
+	return s.connect(ctx)
+}
+
+func (s *suite) connect(ctx context.Context) error {
+	var err error
+	if s.config, err = clientcmd.BuildConfigFromFlags("", s.kubeconfig); err != nil {
+		return fmt.Errorf("read KUBECONFIG: %w", err)
+	}
+	s.config.QPS = -1
+	if s.client, err = kubernetes.NewForConfig(s.config); err != nil {
+		return err
+	}
+	version, err := s.client.Discovery().ServerVersion()
+	if err != nil {
+		return fmt.Errorf("reach the cluster: %w", err)
+	}
+	fmt.Fprintln(os.Stderr, "e2e: the server is Kubernetes", version.GitVersion)
+	description, err := s.client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, cluster.DescriptionName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for the description of the cluster: %w", err)
+	}
+	s.loopbackPort = description.Data[cluster.APIPortKey]
+	return nil
+}
+
+func (s *suite) tearDown() {
+	if s.own != nil {
+		if err := s.own.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e: take the cluster down:", err)
+		}
+	}
+	os.RemoveAll(s.work)
+}

@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/crashcheck/crashcheck/test/e2e/gate"
+)
+
+// culprit is the container that a verdict has to name.
+type culprit struct {
+	container, kind, reason string
+	exitCode                int32
+	message                 string
+}
+
+// A verdictCase is a workload on a real node and what the shipped Job has to
+// find out about it.
+type verdictCase struct {
+	replicas    int32
+	pod         corev1.PodSpec
+	environment map[string]string
+	exitCode    int32
+	// culprit is nil where nothing crashes.
+	culprit *culprit
+	// log is a text that the log has to have.
+	log string
+	// before is waited for before the Job is started.
+	before func(*testing.T, string)
+}
+
+var verdictCases = map[string]verdictCase{
+	"a healthy Deployment passes": {
+		replicas:    2,
+		pod:         mains(container("main", ready)),
+		environment: map[string]string{"DURATION": "15", "CRASH_LIMIT": "1", "REQUIRE_READY": "1"},
+		exitCode:    gate.Pass,
+		before:      available,
+	},
+	"a container that crashes at once fails": {
+		replicas: 1,
+		pod:      mains(container("main", ends("0s", "3"), env("MESSAGE", "no database"))),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"main", "main", "Error", 3, "no database"},
+	},
+	"a container that crashes after a while fails": {
+		replicas: 2,
+		pod:      mains(container("main", ends("8s", "1"))),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"main", "main", "Error", 1, ""},
+	},
+	"a container that is killed for its memory fails": {
+		replicas: 1,
+		pod:      mains(container("main", ends("1s", "0"), env("OOM", "1"), memoryLimit("32Mi"))),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"main", "main", "OOMKilled", 137, ""},
+	},
+	"a failing init container fails": {
+		replicas: 1,
+		pod:      withInit(container("migrate", ends("0s", "4")), container("main")),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"migrate", "init", "Error", 4, ""},
+	},
+	"a crashing native sidecar fails": {
+		replicas: 1,
+		pod:      withInit(container("proxy", ends("1s", "5"), sidecar), container("main")),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"proxy", "sidecar", "Error", 5, ""},
+	},
+	"an ignored sidecar does not": {
+		replicas:    1,
+		pod:         withInit(container("proxy", ends("1s", "5"), sidecar), container("main")),
+		environment: map[string]string{"IGNORE_CONTAINERS": "proxy", "DURATION": "15"},
+		exitCode:    gate.Pass,
+	},
+	"a container that its liveness probe kills fails, though it ends with 0": {
+		replicas: 1,
+		pod:      mains(container("main", failingLiveness)),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"main", "main", "Completed", 0, ""},
+	},
+	"exit code 0 again and again fails": {
+		replicas: 1,
+		pod:      mains(container("main", ends("1s", "0"))),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"main", "main", "Completed", 0, ""},
+	},
+	"one bad container of two fails": {
+		replicas: 1,
+		pod:      mains(container("good"), container("bad", ends("1s", "9"))),
+		exitCode: gate.Fail,
+		culprit:  &culprit{"bad", "main", "Error", 9, ""},
+	},
+	"a container that cannot start is no crash": {
+		replicas:    1,
+		pod:         mains(container("main", image("crashcheck.e2e/missing:1", corev1.PullNever))),
+		environment: map[string]string{"DURATION": "10"},
+		exitCode:    gate.Pass,
+		log:         "ErrImageNeverPull",
+		before:      waiting("ErrImageNeverPull"),
+	},
+	"an image that cannot be pulled does not pass with REQUIRE_READY": {
+		replicas: 1,
+		// Nothing listens there, and nothing asks further.
+		pod:         mains(container("main", image("127.0.0.1:1/missing:1", corev1.PullAlways))),
+		environment: map[string]string{"DURATION": "20", "REQUIRE_READY": "yes"},
+		exitCode:    gate.NotReady,
+		log:         "ImagePull",
+		before:      waiting("ImagePullBackOff"),
+	},
+	"a container without its configuration does not pass with REQUIRE_READY": {
+		replicas:    1,
+		pod:         mains(container("main", missingConfiguration)),
+		environment: map[string]string{"DURATION": "10", "REQUIRE_READY": "yes"},
+		exitCode:    gate.NotReady,
+		log:         "CreateContainerConfigError",
+		before:      waiting("CreateContainerConfigError"),
+	},
+	"a pod that is not ready does not pass with REQUIRE_READY": {
+		replicas:    2,
+		pod:         mains(container("main", neverReady)),
+		environment: map[string]string{"DURATION": "10", "REQUIRE_READY": "yes"},
+		exitCode:    gate.NotReady,
+	},
+	"a hash that matches nothing is inconclusive": {
+		replicas:    1,
+		pod:         mains(container("main")),
+		environment: map[string]string{"HASH": "mistyped", "DURATION": "5"},
+		exitCode:    gate.Inconclusive,
+	},
+	"a configuration that was not filled in is invalid": {
+		replicas:    1,
+		pod:         mains(container("main")),
+		environment: map[string]string{"HASH": "<pod-template-hash>"},
+		exitCode:    gate.Invalid,
+	},
+}
+
+func TestVerdictsOnANode(t *testing.T) {
+	needsLocalImages(t)
+	t.Parallel()
+	for name, c := range verdictCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t, nil)
+			environment := map[string]string{
+				"HASH":     deploy(t, namespace, c.replicas, c.pod),
+				"INTERVAL": "1", "DURATION": "120", "CRASH_LIMIT": "3",
+			}
+			maps.Copy(environment, c.environment)
+			if c.before != nil {
+				c.before(t, namespace)
+			}
+			startJob(t, namespace, environment)
+			c.judge(t, finishJob(t, namespace, 3*time.Minute))
+		})
+	}
+}
+
+// The README's own example, on a container that dies after 30 s. Who counts
+// restarts passes it: the fifth one comes after the window.
+func TestReadmeExample(t *testing.T) {
+	needsLocalImages(t)
+	t.Parallel()
+	namespace := newNamespace(t, nil)
+	hash := deploy(t, namespace, 1, mains(container("main", ends("30s", "1"))))
+	startJob(t, namespace, map[string]string{"HASH": hash, "INTERVAL": "5", "DURATION": "300", "CRASH_LIMIT": "5"})
+	result := finishJob(t, namespace, 6*time.Minute)
+	verdictCase{exitCode: gate.Fail, culprit: &culprit{"main", "main", "Error", 1, ""}}.judge(t, result)
+	if result.Report.ElapsedSeconds >= 300 {
+		t.Errorf("the verdict came at the end of the window only\n%s", result)
+	}
+	restarts := podsWithHash(t, namespace, hash)[0].Status.ContainerStatuses[0].RestartCount
+	if restarts >= 5 {
+		t.Errorf("the pod has restarted %d times already: this showed nothing", restarts)
+	}
+	t.Logf("failed with %d crashes after %.0f s, when restartCount was %d", result.Report.Crashes, result.Report.ElapsedSeconds, restarts)
+}
+
+func (c verdictCase) judge(t *testing.T, result jobResult) {
+	t.Helper()
+	if result.ExitCode != c.exitCode || result.Report.Verdict != verdictOf[int(c.exitCode)] {
+		t.Fatalf("want exit code %d and verdict %s, got\n%s", c.exitCode, verdictOf[int(c.exitCode)], result)
+	}
+	if result.Complete != (c.exitCode == gate.Pass) {
+		t.Errorf("the Job is complete: %t\n%s", result.Complete, result)
+	}
+	if !strings.Contains(result.Log, c.log) {
+		t.Errorf("the log does not name %s\n%s", c.log, result)
+	}
+	if result.Message == "" {
+		t.Errorf("there is no termination message\n%s", result)
+	}
+	if c.culprit == nil {
+		if result.Report.Crashes != 0 {
+			t.Errorf("want no crashes, got %d\n%s", result.Report.Crashes, result)
+		}
+		return
+	}
+	c.judgeCulprit(t, result)
+}
+
+func (c verdictCase) judgeCulprit(t *testing.T, result jobResult) {
+	t.Helper()
+	if result.Report.Crashes < result.Report.Limit {
+		t.Errorf("a fail with %d crashes, below its limit of %d", result.Report.Crashes, result.Report.Limit)
+	}
+	if len(result.Report.Containers) == 0 {
+		t.Fatalf("the report names no container\n%s", result)
+	}
+	got, want := result.Report.Containers[0], *c.culprit
+	if got.Container != want.container || got.Kind != want.kind {
+		t.Errorf("want the %s container %s, got %+v", want.kind, want.container, got)
+	}
+	if got.ExitCode == nil || *got.ExitCode != want.exitCode || got.Reason == nil || *got.Reason != want.reason {
+		t.Errorf("want exit code %d with reason %s, got\n%s", want.exitCode, want.reason, result)
+	}
+	if want.message != "" && (got.Message == nil || *got.Message != want.message) {
+		t.Errorf("want the message %q, got\n%s", want.message, result)
+	}
+	for _, part := range []string{got.Pod, want.container, want.message} {
+		if !strings.Contains(result.Message, part) {
+			t.Errorf("the termination message does not name %q\n%s", part, result)
+		}
+	}
+}
+
+func mains(containers ...corev1.Container) corev1.PodSpec {
+	return corev1.PodSpec{Containers: containers}
+}
+
+func withInit(init corev1.Container, containers ...corev1.Container) corev1.PodSpec {
+	return corev1.PodSpec{InitContainers: []corev1.Container{init}, Containers: containers}
+}
+
+func image(ref string, pull corev1.PullPolicy) option {
+	return func(c *corev1.Container) { c.Image, c.ImagePullPolicy = ref, pull }
+}
+
+func missingConfiguration(c *corev1.Container) {
+	c.EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{
+		LocalObjectReference: corev1.LocalObjectReference{Name: "missing"},
+	}}}
+}

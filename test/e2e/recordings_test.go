@@ -1,0 +1,265 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/crashcheck/crashcheck/test/e2e/cluster"
+	"github.com/crashcheck/crashcheck/test/e2e/record"
+)
+
+// These record status streams for the replays of pkg/checker. They prove
+// nothing by themselves, and run only where E2E_RECORD names a folder.
+
+// recorded begins a namespace and the recording of its pods. What happens until
+// the test's end goes into the file of that name.
+func recorded(t *testing.T, name string) (namespace string) {
+	t.Helper()
+	folder := os.Getenv("E2E_RECORD")
+	if folder == "" {
+		t.Skip("E2E_RECORD is not set: no stream is recorded")
+	}
+	needsLocalImages(t)
+	namespace = newNamespace(t, nil)
+	recording, err := record.Start(context.Background(), the.client, namespace, "", filepath.Join(folder, name+".jsonl.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := recording.Stop(); err != nil {
+			t.Error("end the recording:", err)
+		}
+	})
+	return namespace
+}
+
+// A process that restarts leaves the containers alone: they go on, and one ends
+// while nobody looks.
+func TestRecordKubeletRestart(t *testing.T) {
+	namespace := recorded(t, "kubelet-restart")
+	own := ownCluster(t)
+	deploy(t, namespace, 1, mains(container("steady"), container("crash", ends("6s", "1"))))
+	restarted(t, namespace, "crash", 1)
+	if err := errors.Join(own.Kubelet.Kill(), own.Containerd.Kill()); err != nil {
+		t.Fatal(err)
+	}
+	// Time has to pass here: longer than the container lasts.
+	time.Sleep(9 * time.Second)
+	bringBackNode(t, own)
+	restarted(t, namespace, "crash", 4)
+}
+
+func TestRecordPowerCut(t *testing.T) {
+	namespace := recorded(t, "power-cut")
+	own := ownCluster(t)
+	deploy(t, namespace, 1, withInit(container("setup", ends("0s", "0")), container("steady"), container("crash", ends("6s", "1"))))
+	restarted(t, namespace, "crash", 1)
+	if err := own.CutPower(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	bringBackNode(t, own)
+	restarted(t, namespace, "crash", 3)
+	restarted(t, namespace, "steady", 1)
+}
+
+func bringBackNode(t *testing.T, own *cluster.Cluster) {
+	t.Helper()
+	restart(t, own.Containerd.Restart)
+	restart(t, own.Kubelet.Restart)
+}
+
+// Phase Failed while containers run: what the kubelet does at the pod's own
+// deadline, as with an eviction of its own.
+func TestRecordDeadline(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "deadline")
+	seconds := int64(35)
+	pod := mains(container("steady"), container("deaf", env("DEAF", "1")), container("crash", ends("2s", "1")))
+	pod.ActiveDeadlineSeconds = &seconds
+	barePod(t, namespace, pod)
+	eventually(t, "the pod has failed, and nothing of it runs", 3*time.Minute, func(ctx context.Context) error {
+		pod, err := the.client.CoreV1().Pods(namespace).Get(ctx, "web", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		running := slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+		if pod.Status.Phase != corev1.PodFailed || running {
+			return fmt.Errorf("its phase is %s, containers run: %t", pod.Status.Phase, running)
+		}
+		return nil
+	})
+}
+
+func TestRecordEviction(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "evicted")
+	hash := deploy(t, namespace, 1, mains(container("deaf", env("DEAF", "1")), container("crash", ends("2s", "1"))))
+	evicted := podsWithHash(t, namespace, hash)[0]
+	restarted(t, namespace, "crash", 1)
+	waiting("CrashLoopBackOff")(t, namespace)
+	err := the.client.PolicyV1().Evictions(namespace).Evict(t.Context(), &policyv1.Eviction{
+		ObjectMeta: metav1.ObjectMeta{Name: evicted.Name, Namespace: namespace},
+	})
+	if err != nil {
+		t.Fatal("evict the pod:", err)
+	}
+	eventually(t, "the evicted pod is gone", patience, func(ctx context.Context) error {
+		for _, pod := range podsWithHash(t, namespace, hash) {
+			if pod.UID == evicted.UID {
+				return errors.New("it is still there")
+			}
+		}
+		return nil
+	})
+	restarted(t, namespace, "crash", 1)
+}
+
+func TestRecordResize(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "resize")
+	restarting := func(c *corev1.Container) {
+		c.ResizePolicy = []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.RestartContainer}}
+	}
+	barePod(t, namespace, mains(
+		container("main", memory("32Mi"), restarting),
+		container("deaf", memory("32Mi"), restarting, env("DEAF", "1")),
+		container("live", memory("32Mi")),
+	))
+	running(t, namespace)
+	resize(t, namespace, "48Mi")
+	restarted(t, namespace, "main", 1)
+	restarted(t, namespace, "deaf", 1)
+	resize(t, namespace, "64Mi")
+	restarted(t, namespace, "main", 2)
+	restarted(t, namespace, "deaf", 2)
+	running(t, namespace)
+}
+
+// memory is both the limit and the request, which resizes alike.
+func memory(size string) option {
+	return func(c *corev1.Container) {
+		resources := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(size)}
+		c.Resources = corev1.ResourceRequirements{Limits: resources, Requests: resources}
+	}
+}
+
+func resize(t *testing.T, namespace, size string) {
+	t.Helper()
+	pod := latest(t, namespace, "web")
+	for i := range pod.Spec.Containers {
+		memory(size)(&pod.Spec.Containers[i])
+	}
+	if _, err := the.client.CoreV1().Pods(namespace).UpdateResize(t.Context(), "web", pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal("resize the pod:", err)
+	}
+}
+
+// Every container here has a restart policy other than its pod's, or a rule.
+func TestRecordRestartPolicies(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "restart-policies")
+	restart := corev1.ContainerRestartRuleActionRestart
+	pod := mains(
+		container("always", ends("4s", "0"), restarts(corev1.ContainerRestartPolicyAlways)),
+		container("rule", ends("5s", "42"), restarts(corev1.ContainerRestartPolicyNever, rule(restart, 42))),
+		container("rule-of-zero", ends("6s", "0"), restarts(corev1.ContainerRestartPolicyOnFailure, rule(restart, 0))),
+		container("never", ends("3s", "3"), restarts(corev1.ContainerRestartPolicyNever)),
+		container("done", ends("3s", "0"), restarts(corev1.ContainerRestartPolicyOnFailure)),
+	)
+	pod.RestartPolicy = corev1.RestartPolicyNever
+	barePod(t, namespace, pod)
+	restarted(t, namespace, "always", 3)
+	restarted(t, namespace, "rule", 3)
+	restarted(t, namespace, "rule-of-zero", 3)
+}
+
+func TestRecordRestartOfAllContainers(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "restart-all")
+	pod := withInit(container("setup", ends("0s", "0")),
+		container("steady"),
+		container("trigger", ends("8s", "7"), restarts(corev1.ContainerRestartPolicyNever, rule(corev1.ContainerRestartRuleActionRestartAllContainers, 7))))
+	pod.InitContainers = append(pod.InitContainers, container("proxy", sidecar))
+	pod.RestartPolicy = corev1.RestartPolicyNever
+	barePod(t, namespace, pod)
+	restarted(t, namespace, "trigger", 2)
+	running(t, namespace)
+}
+
+// restarts gives a container a restart policy of its own, with rules.
+func restarts(policy corev1.ContainerRestartPolicy, rules ...corev1.ContainerRestartRule) option {
+	return func(c *corev1.Container) { c.RestartPolicy, c.RestartPolicyRules = &policy, rules }
+}
+
+func rule(action corev1.ContainerRestartRuleAction, code int32) corev1.ContainerRestartRule {
+	return corev1.ContainerRestartRule{
+		Action: action,
+		ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{
+			Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{code},
+		},
+	}
+}
+
+// barePod makes the pod "web", which no controller owns.
+func barePod(t *testing.T, namespace string, spec corev1.PodSpec) {
+	t.Helper()
+	grace := int64(1)
+	spec.TerminationGracePeriodSeconds = &grace
+	_, err := the.client.CoreV1().Pods(namespace).Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Labels: map[string]string{"app": "web"}},
+		Spec:       spec,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal("create a pod:", err)
+	}
+}
+
+// restarted waits until a container of some pod has been restarted so often.
+func restarted(t *testing.T, namespace, container string, times int32) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("container %s has restarted %d times", container, times), 4*time.Minute, func(ctx context.Context) error {
+		pods, err := the.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, pod := range pods.Items {
+			for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+				if status.Name == container && status.RestartCount >= times {
+					return nil
+				}
+			}
+		}
+		return errors.New("it has not")
+	})
+}
+
+// running waits until all main containers of the pod "web" run.
+func running(t *testing.T, namespace string) {
+	t.Helper()
+	eventually(t, "all containers run", patience, func(ctx context.Context) error {
+		pod, err := the.client.CoreV1().Pods(namespace).Get(ctx, "web", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if len(pod.Status.ContainerStatuses) != len(pod.Spec.Containers) {
+			return errors.New("not all have a status")
+		}
+		for _, status := range pod.Status.ContainerStatuses {
+			if status.State.Running == nil {
+				return fmt.Errorf("%s does not run", status.Name)
+			}
+		}
+		return nil
+	})
+}
