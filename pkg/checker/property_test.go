@@ -70,7 +70,21 @@ func (n *node) status() *corev1.Pod {
 // that a living pod shows always counts.
 func TestLedgerProperties(t *testing.T) { rapid.Check(t, ledgerProperties) }
 
-func FuzzLedgerProperties(f *testing.F) { f.Fuzz(rapid.MakeFuzz(ledgerProperties)) }
+// fuzz runs a property on streams of bytes that the fuzzer makes up, beginning with short and long runs of equal and of
+// varied draws.
+func fuzz(f *testing.F, property func(*rapid.T)) {
+	for _, size := range []int{8, 512, 4096} {
+		equal, varied := make([]byte, size), make([]byte, size)
+		for i := range varied {
+			varied[i] = byte(i * 167)
+		}
+		f.Add(equal)
+		f.Add(varied)
+	}
+	f.Fuzz(rapid.MakeFuzz(property))
+}
+
+func FuzzLedgerProperties(f *testing.F) { fuzz(f, ledgerProperties) }
 
 func ledgerProperties(t *rapid.T) {
 	ledger := checker.NewLedger()
@@ -135,7 +149,7 @@ func TestLedgerPropertiesWithResets(t *testing.T) {
 // Statuses that make no sense at all: the total still never falls, and what is announced adds up to it.
 func TestLedgerIsMonotonicOnNonsense(t *testing.T) { rapid.Check(t, ledgerOnNonsense) }
 
-func FuzzLedgerOnNonsense(f *testing.F) { f.Fuzz(rapid.MakeFuzz(ledgerOnNonsense)) }
+func FuzzLedgerOnNonsense(f *testing.F) { fuzz(f, ledgerOnNonsense) }
 
 func ledgerOnNonsense(t *rapid.T) {
 	ids := rapid.SampledFrom([]string{"", "a", "b", "c"})
