@@ -56,6 +56,9 @@ func (p program) run(ctx context.Context, args, environ []string, stdout, stderr
 	g.log = report.NewLog(log, report.LogOptions{
 		JSON: asJSON, Debug: cfg.Debug, Color: width != nil && !isSet(environ, "NO_COLOR"),
 	})
+	for _, warning := range cfg.Warnings { // they may explain a fault: a variable that is missing because it is misspelt
+		g.log.Warn(warning)
+	}
 	switch {
 	case len(args) > 0:
 		g.invalid(fmt.Errorf("unexpected argument %q: crashcheck takes its settings from the environment, see crashcheck --help", args[0]))
@@ -89,9 +92,6 @@ func (g *gate) invalid(err error) {
 
 // check runs the gate against the cluster that the environment names.
 func (g *gate) check(ctx context.Context, plan runner.Plan, environ []string) {
-	for _, warning := range g.cfg.Warnings {
-		g.log.Warn(warning)
-	}
 	pods, err := g.podLister(ctx, environ)
 	if err != nil {
 		g.invalid(err)

@@ -3,9 +3,13 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
 )
@@ -77,7 +81,7 @@ func TestLabelStaysOnceItHasMatched(t *testing.T) {
 // It keeps the API server busy, and so runs alone.
 func TestPagesWhilePodsComeAndGo(t *testing.T) {
 	namespace := newNamespace(t, nil)
-	const hash, count = "7b8c9d", 2000
+	const hash, count = "7b8c9d", 5000
 	labels := map[string]string{rolloutsLabel: hash}
 	crashedPods(t, namespace, count, labels, 1)
 
@@ -90,7 +94,9 @@ func TestPagesWhilePodsComeAndGo(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		stopped := make(chan int)
 		go func() { stopped <- churn(ctx, namespace, labels) }()
-		result := runGate(t, environment(namespace, map[string]string{"HASH": hash, "COUNT": "10", "INTERVAL": "100ms"}), gate.Pass)
+		run := startGate(t, environment(namespace, map[string]string{"HASH": hash, "COUNT": "10", "INTERVAL": "100ms"}))
+		peak := peakMemory(run)
+		result := finish(t, run, gate.Pass)
 		stop()
 		churned := <-stopped
 		// The pods that come and go never crash.
@@ -100,9 +106,49 @@ func TestPagesWhilePodsComeAndGo(t *testing.T) {
 		if churned < 10 {
 			t.Errorf("only %d pods came and went: this showed nothing", churned)
 		}
-		t.Logf("%d pods came and went in ten checks", churned)
+		used := <-peak
+		if limit := shippedMemoryLimit(t); used == 0 || used >= limit {
+			t.Errorf("the most memory it used is %.1f MiB, want less than its limit of %.1f MiB", mebibytes(used), mebibytes(limit))
+		}
+		t.Logf("%d pods came and went in ten checks of %.1f s each; the most memory the gate used is %.1f MiB",
+			churned, result.Report.ElapsedSeconds/10, mebibytes(used))
 	})
 }
+
+// peakMemory looks at the memory of a process until it has ended, and then
+// sends the most it has ever used, in bytes.
+func peakMemory(run *gate.Run) <-chan int64 {
+	result := make(chan int64, 1)
+	go func() {
+		most := int64(0)
+		for {
+			used, err := run.PeakMemory()
+			if err != nil {
+				result <- most
+				return
+			}
+			most = max(most, used)
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	return result
+}
+
+// shippedMemoryLimit is the gate's limit in the Job of deploy/base, in bytes.
+func shippedMemoryLimit(t *testing.T) int64 {
+	t.Helper()
+	var job batchv1.Job
+	if err := yaml.Unmarshal(readFile(t, filepath.Join(deployFolder(t), "base", "job.yaml")), &job); err != nil {
+		t.Fatal("read the shipped Job:", err)
+	}
+	limit := job.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().Value()
+	if limit == 0 {
+		t.Fatal("the shipped Job has no memory limit")
+	}
+	return limit
+}
+
+func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // churn creates and deletes pods, before and after the others in the order of
 // names, until ctx ends. It returns how many.

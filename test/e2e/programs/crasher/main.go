@@ -14,6 +14,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -49,7 +50,9 @@ func run() int {
 		signal.Notify(terminate, syscall.SIGTERM, syscall.SIGINT)
 	}
 
-	var end <-chan time.Time
+	// Never, but a timer: without one, a program that hears no signal and waits
+	// for nothing else is a deadlock to its runtime.
+	end := time.After(math.MaxInt64)
 	if after := os.Getenv("AFTER"); after != "" && mayEndAgain() {
 		duration, err := time.ParseDuration(after)
 		if err != nil {
