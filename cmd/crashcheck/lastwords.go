@@ -18,9 +18,10 @@ const (
 	lastWordsBytes      = 64 << 10 // of each container
 )
 
-// lastWords logs the last lines of the worst crashed containers. Nothing of it can change the verdict.
-func (g *gate) lastWords(run context.Context, pods *kube.PodLister) {
-	ctx, cancel := context.WithTimeout(run, lastWordsTime)
+// lastWords logs the last lines of the worst crashed containers, if that much time is left. Nothing of it can change the
+// verdict.
+func (g *gate) lastWords(run context.Context, pods *kube.PodLister, left time.Duration) {
+	ctx, cancel := context.WithTimeout(run, min(lastWordsTime, left))
 	defer cancel()
 	for _, c := range g.result.Containers[:min(len(g.result.Containers), lastWordsContainers)] {
 		// While no new container has started, the crashed one is the current one.
@@ -29,7 +30,7 @@ func (g *gate) lastWords(run context.Context, pods *kube.PodLister) {
 		case run.Err() != nil:
 			return // a signal: there is no time for words
 		case ctx.Err() != nil:
-			g.log.Warn(fmt.Sprintf("no more container logs are read: they took longer than %s", lastWordsTime))
+			g.log.Warn("no more container logs are read: they took too long")
 			return
 		case apierrors.IsForbidden(err):
 			g.log.Warn("the logs of the crashed containers cannot be read: " + err.Error())

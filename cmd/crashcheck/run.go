@@ -122,7 +122,7 @@ func (g *gate) check(ctx context.Context, plan runner.Plan, environ []string) {
 		g.log.Observe(event)
 	})
 	if g.result.Verdict == runner.Fail && g.cfg.CrashLogLines > 0 {
-		g.lastWords(ctx, pods)
+		g.lastWords(ctx, pods, plan.TimeToReport(g.result.Elapsed))
 	}
 }
 
@@ -139,7 +139,7 @@ func (g *gate) podLister(ctx context.Context, environ []string) (*kube.PodLister
 		}
 		g.result.Namespace = namespace
 	}
-	return kube.NewPodLister(cluster, g.result.Namespace, fmt.Sprintf("crashcheck/%s (%s/%s)", buildVersion(), runtime.GOOS, runtime.GOARCH))
+	return kube.NewPodLister(ctx, cluster, g.result.Namespace, fmt.Sprintf("crashcheck/%s (%s/%s)", buildVersion(), runtime.GOOS, runtime.GOARCH))
 }
 
 // end writes what is left to say, and returns the exit code.

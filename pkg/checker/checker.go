@@ -208,10 +208,11 @@ func (c *Checker) enter(sightings []sighting) Tally {
 		}
 		pod, crashes := c.ledger.record(s)
 		t.New = append(t.New, crashes...)
-		if pod.check != c.checks { // pages may overlap
-			pod.check = c.checks
-			t.Pods++
+		if pod.check == c.checks {
+			continue // pages may overlap
 		}
+		pod.check = c.checks
+		t.Pods++
 		if s.judged {
 			t.Judged++
 			if !s.ready {

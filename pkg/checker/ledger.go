@@ -93,6 +93,7 @@ type account struct {
 
 	pendingID string // containerID of the last end that was counted before restartCount held it
 	pending   bool   // the latest end is still the pending one
+	resetID   string // a pending end that was counted before restartCount went down, and that may show up again
 	end       *End
 }
 
@@ -180,10 +181,11 @@ func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 func (a *account) enter(seen containerSighting) int64 {
 	if seen.restarts < a.restarts {
 		// A reset. What was counted stays, and the new count is added whole, but for an end that it holds again.
-		a.before = a.crashes
-		if seen.holds(a.pendingID) {
-			a.before--
-		}
+		a.before, a.resetID = a.crashes, a.pendingID
+	}
+	if seen.holds(a.resetID) {
+		a.before--
+		a.resetID = ""
 	}
 	a.restarts, a.pending = seen.restarts, seen.pending
 
@@ -192,10 +194,10 @@ func (a *account) enter(seen containerSighting) int64 {
 		crashes++
 		a.pendingID = seen.endID
 	}
-	if seen.end != nil {
-		a.end = seen.end
-	}
 	n := max(crashes-a.crashes, 0)
 	a.crashes += n
+	if n > 0 || a.end == nil { // else it is the end of a crash that is known, or of none
+		a.end = seen.end
+	}
 	return n
 }

@@ -238,6 +238,18 @@ func TestCrashesOverTime(t *testing.T) {
 			{pod(main("app", 0, running("y"), last("x", 1))), 6},
 			{pod(main("app", 0, ended("y", 1), last("x", 1))), 7},
 		}},
+		{"a pending end that shows up again only later is not counted again", []step{
+			{pod(main("app", 3, ended("x", 1))), 4},
+			{pod(main("app", 0)), 4},
+			{pod(main("app", 1, running("y"), last("x", 1))), 4},
+			{pod(main("app", 1, ended("y", 1), last("x", 1))), 5},
+		}},
+		{"nor when it is still the pending one", []step{
+			{pod(main("app", 3, ended("x", 1))), 4},
+			{pod(main("app", 0)), 4},
+			{pod(main("app", 0, ended("x", 1))), 4},
+			{pod(main("app", 1, running("y"), last("x", 1))), 4},
+		}},
 		{"two resets add up", []step{
 			{pod(main("app", 3, running("a"))), 3},
 			{pod(main("app", 1, running("b"))), 4},
@@ -338,5 +350,38 @@ func TestTheLatestEndIsKept(t *testing.T) {
 	}
 	if got := (*checker.End)(nil).String(); got != "exit code unknown" {
 		t.Errorf("an unknown end reads %q", got)
+	}
+}
+
+// What people read of a crash must be of the crash, not of what the container did before or after.
+func TestTheEndOfACrashIsNotThatOfAnotherEnd(t *testing.T) {
+	for _, test := range []struct {
+		claim string
+		seen  []*corev1.Pod
+		want  string
+	}{
+		{"a deleted pod's own ending does not replace it", []*corev1.Pod{
+			pod(main("app", 2, ended("c", 137))),
+			pod(deleted, main("app", 2, ended("d", 0), last("c", 137))),
+		}, "exit code 137"},
+		{"an earlier end does not replace it", []*corev1.Pod{
+			pod(main("app", 2, ended("c", 137), last("b", 1))),
+			pod(deleted, main("app", 2, ended("c", 137), last("b", 1))),
+		}, "exit code 137"},
+		{"an init container that made it in the end shows how it crashed before", []*corev1.Pod{
+			pod(initial("migrate", 3, ended("d", 0), last("c", 9))),
+		}, "exit code 9"},
+		{"a crash whose end is not shown is unknown", []*corev1.Pod{
+			pod(main("app", 1, ended("b", 137))),
+			pod(main("app", 5, running("f"))),
+		}, "exit code unknown"},
+	} {
+		ledger := checker.NewLedger()
+		for _, p := range test.seen {
+			ledger.Record(p)
+		}
+		if got := ledger.Containers()[0].End.String(); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.claim, got, test.want)
+		}
 	}
 }

@@ -31,10 +31,11 @@ type containerSighting struct {
 	pending     bool   // the latest end is a crash that restarts does not hold
 	endID       string // containerID of the latest end; empty: unknown
 	lastStateID string // containerID of lastState.terminated; empty: unknown
-	end         *End   // the latest end; nil: unknown
+	end         *End   // the latest crash's; nil: unknown
 }
 
-// holds tells whether the end of this containerID is part of this sighting's count.
+// holds tells whether the end of this containerID is part of this sighting's count: as its pending end, or as the last
+// one in restarts (which holds none while it is 0, whatever lastState shows).
 func (c containerSighting) holds(containerID string) bool {
 	if containerID == "" {
 		return false
@@ -80,8 +81,7 @@ func (l *Ledger) sight(pod *corev1.Pod) sighting {
 		if l.ignored[status.Name] {
 			return
 		}
-		seen := sightContainer(status, kind, policy)
-		seen.pending = seen.pending && s.judged // ending is the fate of a pod that is deleted or has ended
+		seen := sightContainer(status, kind, policy, s.judged)
 		if seen.restarts > 0 || seen.pending || known.has(status.Name) {
 			s.containers = append(s.containers, seen)
 		}
@@ -128,8 +128,9 @@ func restartPolicy(containers []corev1.Container, name string, inherited corev1.
 	return inherited
 }
 
-// sightContainer finds a container's latest end, and whether it is a crash that restartCount does not hold yet.
-func sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy) containerSighting {
+// sightContainer finds a container's latest end, and whether it is a crash that restartCount does not hold yet. In a pod
+// that is being deleted or has ended (!alive) it is none: ending is its fate.
+func sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy, alive bool) containerSighting {
 	seen := containerSighting{name: status.Name, kind: kind, restarts: max(int64(status.RestartCount), 0)}
 	lastState := status.LastTerminationState.Terminated
 	if lastState != nil {
@@ -148,18 +149,20 @@ func sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.Con
 		return seen
 	}
 	seen.endID = latest.ContainerID
-	if isCrash := latest.ExitCode != 0 || policy == corev1.ContainerRestartPolicyAlways; isCrash {
-		seen.pending = !counted
-	}
-	if seen.pending || counted {
+	isCrash := latest.ExitCode != 0 || policy == corev1.ContainerRestartPolicyAlways
+	seen.pending = isCrash && !counted && alive
+	switch {
+	case seen.pending || counted:
 		seen.end = newEnd(latest)
+	case lastState != nil: // the latest end is no crash: the one before it may be
+		seen.end = newEnd(lastState)
 	}
 	return seen
 }
 
 func newEnd(t *corev1.ContainerStateTerminated) *End {
 	end := &End{ExitCode: t.ExitCode, Signal: t.Signal, Reason: cut(t.Reason), Message: cut(t.Message)}
-	if !t.FinishedAt.IsZero() {
+	if t.FinishedAt.Unix() > 0 { // the epoch is how an unknown time may arrive
 		end.FinishedAt = t.FinishedAt.UTC().Truncate(time.Second) // the API has no fractions
 	}
 	return end

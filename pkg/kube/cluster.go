@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -42,21 +43,8 @@ const findTimeout = 10 * time.Second
 func FindCluster(ctx context.Context, environ []string) (Cluster, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, findTimeout, fmt.Errorf("the kubeconfig or the service account cannot be read within %s", findTimeout))
 	defer cancel()
-	type answer struct {
-		cluster Cluster
-		err     error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		cluster, err := findCluster(environ, serviceAccountDir)
-		answers <- answer{cluster, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.cluster, a.err
-	case <-ctx.Done():
-		return Cluster{}, context.Cause(ctx)
-	}
+	cluster, err := within(ctx, func() (Cluster, error) { return findCluster(environ, serviceAccountDir) })
+	return cluster, withoutPasswords(err)
 }
 
 func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
@@ -68,8 +56,12 @@ func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
 	if files := vars[clientcmd.RecommendedConfigPathEnvVar]; files != "" {
 		return fromKubeconfig(filepath.SplitList(files))
 	}
-	if host, port := vars["KUBERNETES_SERVICE_HOST"], vars["KUBERNETES_SERVICE_PORT"]; host != "" && port != "" {
-		return fromServiceAccount(net.JoinHostPort(host, port), serviceAccountDir)
+	host, port := vars["KUBERNETES_SERVICE_HOST"], vars["KUBERNETES_SERVICE_PORT"]
+	if host != "" && port != "" {
+		if _, err := os.Stat(filepath.Join(serviceAccountDir, "token")); !errors.Is(err, fs.ErrNotExist) {
+			return fromServiceAccount(net.JoinHostPort(host, port), serviceAccountDir)
+		}
+		// A pod without a service account's token may still have a kubeconfig.
 	}
 	if home := vars["HOME"]; home != "" {
 		return fromKubeconfig([]string{filepath.Join(home, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)})
@@ -86,10 +78,7 @@ func fromServiceAccount(address, dir string) (Cluster, error) {
 	if _, err := certutil.NewPool(caFile); err != nil {
 		return Cluster{}, fmt.Errorf("use the service account's CA certificates in %s: %w", caFile, err)
 	}
-	namespace, err := os.ReadFile(namespaceFile)
-	if err != nil {
-		return Cluster{}, fmt.Errorf("find the pod's own namespace: %w", err)
-	}
+	namespace, _ := os.ReadFile(namespaceFile) // without it, NAMESPACE has to be set
 	return Cluster{
 		config: &rest.Config{
 			Host:            "https://" + address,
@@ -109,6 +98,9 @@ func fromKubeconfig(files []string) (Cluster, error) {
 	}
 	if clientcmd.IsConfigurationInvalid(clientcmd.Validate(*raw)) && len(raw.Clusters) == 0 && len(raw.Contexts) == 0 {
 		return Cluster{}, fmt.Errorf("%w; looked in %s", ErrNoCluster, strings.Join(files, ", "))
+	}
+	if raw.CurrentContext == "" {
+		return Cluster{}, fmt.Errorf("use the kubeconfig %s: it has no current-context: choose one with kubectl config use-context NAME", strings.Join(files, ", "))
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, raw.CurrentContext, &clientcmd.ConfigOverrides{}, rules)
 	config, err := client.ClientConfig()

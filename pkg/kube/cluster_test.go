@@ -1,12 +1,18 @@
 package kube
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"k8s.io/client-go/rest"
 )
 
 // account makes the directory that a kubelet mounts. Empty contents leave a file out.
@@ -44,7 +50,7 @@ func TestInAClusterTheServiceAccountIsUsed(t *testing.T) {
 	if cluster.Namespace() != "shop" {
 		t.Errorf("the namespace is %q", cluster.Namespace())
 	}
-	pods, err := NewPodLister(cluster, cluster.Namespace(), "test")
+	pods, err := NewPodLister(t.Context(), cluster, cluster.Namespace(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,13 +73,12 @@ func TestAServiceAccountThatIsNotWholeIsAnError(t *testing.T) {
 	}
 	ca := string(content)
 	for claim, test := range map[string]struct{ dir, want string }{
-		"no directory":      {filepath.Join(t.TempDir(), "none"), "is automountServiceAccountToken off?"},
-		"no token":          {account(t, "", ca, "shop"), "is automountServiceAccountToken off?"},
-		"a blank token":     {account(t, "\n", ca, "shop"), "token is empty"},
-		"no CA file":        {account(t, "secret", "", "shop"), "ca.crt"},
-		"a blank CA file":   {account(t, "secret", "\n", "shop"), "ca.crt"},
-		"a bad CA file":     {account(t, "secret", "certificate", "shop"), "ca.crt"},
-		"no namespace file": {account(t, "secret", ca, ""), "find the pod's own namespace"},
+		"no directory":    {filepath.Join(t.TempDir(), "none"), ErrNoCluster.Error()},
+		"no token":        {account(t, "", ca, "shop"), ErrNoCluster.Error()},
+		"a blank token":   {account(t, "\n", ca, "shop"), "token is empty"},
+		"no CA file":      {account(t, "secret", "", "shop"), "ca.crt"},
+		"a blank CA file": {account(t, "secret", "\n", "shop"), "ca.crt"},
+		"a bad CA file":   {account(t, "secret", "certificate", "shop"), "ca.crt"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			_, err := findCluster([]string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "KUBERNETES_SERVICE_PORT=443"}, test.dir)
@@ -87,19 +92,90 @@ func TestAServiceAccountThatIsNotWholeIsAnError(t *testing.T) {
 	}
 }
 
-func TestABlankNamespaceOfTheAccountListsNothing(t *testing.T) {
+func TestWithoutANamespaceOfTheAccountNothingIsListedUnlessOneIsGiven(t *testing.T) {
 	_, caFile := secure(t)
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := findCluster([]string{"KUBERNETES_SERVICE_HOST=::1", "KUBERNETES_SERVICE_PORT=443"}, account(t, "secret", string(ca), " \n"))
+	for _, namespaceFile := range []string{"", " \n"} {
+		cluster, err := findCluster([]string{"KUBERNETES_SERVICE_HOST=::1", "KUBERNETES_SERVICE_PORT=443"}, account(t, "secret", string(ca), namespaceFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewPodLister(t.Context(), cluster, cluster.Namespace(), "test"); err == nil {
+			t.Error("pods of no namespace are listed")
+		}
+		if _, err := NewPodLister(t.Context(), cluster, "shop", "test"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAPodWithoutATokenMayHaveAKubeconfig(t *testing.T) {
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, ".kube"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(home, ".kube", "config"), "{clusters: ["+someCluster+"], contexts: ["+someContext+"], current-context: some}")
+	environ := []string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "KUBERNETES_SERVICE_PORT=443", "HOME=" + home}
+	cluster, err := findCluster(environ, filepath.Join(t.TempDir(), "none"))
+	if err != nil || cluster.config.Host != "http://127.0.0.1:1" || cluster.Namespace() != "shop" {
+		t.Errorf("got %+v, %v", cluster, err)
+	}
+}
+
+func TestPasswordsInAKubeconfigAreNotPrinted(t *testing.T) {
+	contexts := "contexts: [" + someContext + "], current-context: some, clusters: "
+	for claim, cluster := range map[string]string{
+		"a proxy of an unknown kind":   `{server: "https://127.0.0.1:1", proxy-url: "ftp://user:SECRET@proxy:1"}`,
+		"a proxy that does not parse":  `{server: "https://127.0.0.1:1", proxy-url: "http://user:SECRET%RET@proxy:1"}`,
+		"a server that does not parse": `{server: "https://user:SECRET%RET@host"}`,
+	} {
+		t.Run(claim, func(t *testing.T) {
+			found, err := FindCluster(t.Context(), []string{"KUBECONFIG=" + kubeconfig(t, contexts+"[{name: some, cluster: "+cluster+"}]")})
+			if err == nil {
+				_, err = NewPodLister(t.Context(), found, "shop", "test")
+			}
+			if err == nil || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "user:") {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+// The selector has to arrive, or the pods of the whole namespace would count.
+func TestAQueryInTheServersAddressDoesNotReplaceTheSelector(t *testing.T) {
+	var asked url.Values
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Query()
+		answer(200, mediaJSON, encode(t, samplePods(), mediaJSON))(w, r)
+	}))
+	t.Cleanup(server.Close)
+	if _, err := lister(t, &rest.Config{Host: server.URL + "/?x=y"}).List(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	if asked.Get("labelSelector") != options.LabelSelector || asked.Has("x") {
+		t.Errorf("the server was asked %v", asked)
+	}
+}
+
+func TestACAFileThatCannotBeReadHangsNothing(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "ca.crt")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := os.OpenFile(fifo, os.O_RDWR, 0) // held open, and never written to
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewPodLister(cluster, cluster.Namespace(), "test"); err == nil {
-		t.Error("pods of no namespace are listed")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("ended by SIGTERM"))
+	_, err = NewPodLister(ctx, Cluster{config: &rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAFile: fifo}}}, "shop", "test")
+	if err == nil || err.Error() != "ended by SIGTERM" {
+		t.Errorf("the error is %v", err)
 	}
+	holder.Close() // lets the reader go
 }
 
 const (
@@ -184,7 +260,7 @@ func TestAKubeconfigThatCannotBeUsedIsAnError(t *testing.T) {
 	for claim, test := range map[string]struct{ file, want string }{
 		"no YAML":                   {write(t, filepath.Join(dir, "text"), "{"), "read the kubeconfig"},
 		"a directory":               {dir, "read the kubeconfig"},
-		"no current context":        {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"]"), "use the kubeconfig"},
+		"no current context":        {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"]"), "choose one with kubectl config use-context"},
 		"a context that is missing": {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"], current-context: other"), "context was not found for specified context: other"},
 		"a cluster that is missing": {kubeconfig(t, context+"[]"), "use the kubeconfig"},
 		"no server":                 {kubeconfig(t, context+"[{name: some, cluster: {}}]"), "use the kubeconfig"},
@@ -196,7 +272,7 @@ func TestAKubeconfigThatCannotBeUsedIsAnError(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			cluster, err := findCluster([]string{"KUBECONFIG=" + test.file}, dir)
 			if err == nil {
-				_, err = NewPodLister(cluster, "shop", "test")
+				_, err = NewPodLister(t.Context(), cluster, "shop", "test")
 			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("the error is %v; it does not hold %q", err, test.want)
@@ -222,7 +298,7 @@ func withPlugin(t *testing.T, command string) (pods *PodLister, headers *[]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods, err = NewPodLister(cluster, cluster.Namespace(), "test")
+	pods, err = NewPodLister(t.Context(), cluster, cluster.Namespace(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,5 +328,18 @@ func TestACredentialPluginThatFailsIsAnError(t *testing.T) {
 	}
 	if len(*headers) != 0 {
 		t.Errorf("the server has seen %q", *headers)
+	}
+}
+
+func TestACredentialPluginThatHangsHangsNoLog(t *testing.T) {
+	plugin := write(t, filepath.Join(t.TempDir(), "plugin"), "#!/bin/sh\nexec sleep 600\n")
+	if err := os.Chmod(plugin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pods, _ := withPlugin(t, plugin)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("ended by SIGTERM"))
+	if _, err := pods.Log(ctx, "web-1", "app", true, 5, 100); err == nil || !strings.Contains(err.Error(), "ended by SIGTERM") {
+		t.Errorf("the error is %v", err)
 	}
 }

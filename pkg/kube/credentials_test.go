@@ -138,7 +138,7 @@ func TestACAFileThatCannotBeUsedIsAnError(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			config := &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAFile: file}}
-			_, err := NewPodLister(Cluster{config: config}, "shop", "test")
+			_, err := NewPodLister(t.Context(), Cluster{config: config}, "shop", "test")
 			if err == nil {
 				t.Fatal("it is accepted: the system's roots would be trusted")
 			}

@@ -13,6 +13,9 @@
 //   - A CA file that cannot be used is an error, never a reason to use the system's roots.
 //   - No request is made without a namespace: that would list the pods of the whole cluster.
 //
+// What a credential plugin of a kubeconfig (exec) prints on its standard error goes to the process's own, as with
+// kubectl: client-go offers no way between, and some plugins ask people something there.
+//
 // Connections are HTTP/1.1: a request whose time is up then ends its connection, where HTTP/2 would go on using a dead
 // one. Proxies from the environment are honoured.
 package kube

@@ -33,7 +33,7 @@ func serve(t testing.TB, handler http.HandlerFunc) *PodLister {
 
 func lister(t testing.TB, config *rest.Config) *PodLister {
 	t.Helper()
-	pods, err := NewPodLister(Cluster{config: config}, "shop", "crashcheck/test")
+	pods, err := NewPodLister(t.Context(), Cluster{config: config}, "shop", "crashcheck/test")
 	if err != nil {
 		t.Fatalf("NewPodLister: %v", err)
 	}

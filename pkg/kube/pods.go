@@ -42,19 +42,23 @@ type PodLister struct {
 }
 
 // NewPodLister returns a lister of a namespace's pods. The user agent names the program to the API server's operators.
-func NewPodLister(cluster Cluster, namespace, userAgent string) (*PodLister, error) {
+// It reads the files of the credentials, until ctx ends and at most for 10 s.
+func NewPodLister(ctx context.Context, cluster Cluster, namespace, userAgent string) (*PodLister, error) {
 	if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
 		// It becomes a part of the path, where "" or ".." would name the pods of the whole cluster.
 		return nil, fmt.Errorf("list pods: %q is no namespace's name: %s", namespace, strings.Join(problems, "; "))
 	}
-	client, err := newHTTPClient(cluster.config)
+	ctx, cancel := context.WithTimeoutCause(ctx, findTimeout, fmt.Errorf("the files of the credentials cannot be read within %s", findTimeout))
+	defer cancel()
+	client, err := within(ctx, func() (*http.Client, error) { return newHTTPClient(cluster.config) })
 	if err != nil {
-		return nil, err
+		return nil, withoutPasswords(err)
 	}
 	base, _, err := rest.DefaultServerUrlFor(cluster.config)
 	if err != nil {
-		return nil, fmt.Errorf("use the API server's address %q: %w", cluster.config.Host, err)
+		return nil, withoutPasswords(fmt.Errorf("use the API server's address: %w", err))
 	}
+	base.RawQuery, base.Fragment = "", "" // or the label selector would end up in what is there already
 	return &PodLister{
 		client:    client,
 		url:       base.JoinPath("api/v1/namespaces", namespace, "pods").String(),
@@ -101,16 +105,18 @@ func (l *PodLister) Log(ctx context.Context, pod, container string, previous boo
 	query.Set("container", container)
 	query.Set("previous", strconv.FormatBool(previous))
 	query.Set("tailLines", strconv.FormatInt(lines, 10))
-	response, err := l.get(ctx, l.url+"/"+url.PathEscape(pod)+"/log?"+query.Encode(), "text/plain,*/*")
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	log, err := readTail(response.Body, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read the log: %w", err)
-	}
-	return log, nil
+	return within(ctx, func() ([]byte, error) {
+		response, err := l.get(ctx, l.url+"/"+url.PathEscape(pod)+"/log?"+query.Encode(), "text/plain,*/*")
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		log, err := readTail(response.Body, limit)
+		if err != nil {
+			return nil, fmt.Errorf("read the log: %w", err)
+		}
+		return log, nil
+	})
 }
 
 // readTail reads to the end and returns the last bytes, at most limit: the API's own limitBytes would cut off the end of

@@ -215,7 +215,7 @@ func TestABaseAddressWithAPathKeepsIt(t *testing.T) {
 
 func TestAListerWithoutANamespaceIsRefused(t *testing.T) {
 	for _, namespace := range []string{"", " ", ".", "..", "a/b", "a/../..", "shop?x", "Shop", strings.Repeat("a", 64)} {
-		if _, err := NewPodLister(Cluster{config: &rest.Config{Host: "http://127.0.0.1:1"}}, namespace, "test"); err == nil {
+		if _, err := NewPodLister(t.Context(), Cluster{config: &rest.Config{Host: "http://127.0.0.1:1"}}, namespace, "test"); err == nil {
 			t.Errorf("namespace %q is accepted", namespace)
 		}
 	}

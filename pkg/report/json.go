@@ -24,6 +24,9 @@ type Result struct {
 // mostContainers is the number of crashed containers in the JSON line.
 const mostContainers = 20
 
+// longestReasonText is in bytes; most reasons are a tenth of it.
+const longestReasonText = 4000
+
 // jsonLine is the line on standard output. Crashes comes first, as in the container that crashcheck replaces.
 // A nil pointer is an unknown value.
 type jsonLine struct {
@@ -56,7 +59,7 @@ type jsonContainer struct {
 // JSONLine returns the result as one line of JSON, with its line end. Whatever the result holds, it is valid JSON.
 func JSONLine(r Result) []byte {
 	line := jsonLine{
-		Crashes: r.Crashes, Verdict: r.Verdict, Reason: r.Reason, Limit: known(r.Limit),
+		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.Reason, longestReasonText), Limit: known(r.Limit),
 		Checks: r.Checks, FailedChecks: r.FailedChecks, Pods: r.Pods,
 		Namespace: known(r.Namespace), Selector: known(r.Selector),
 		ElapsedSeconds: seconds(r.Elapsed), LongestGapSeconds: seconds(r.LongestGap),
@@ -73,6 +76,18 @@ func JSONLine(r Result) []byte {
 		}
 		line.Containers = append(line.Containers, out)
 	}
+	text := encodeLine(line)
+	for len(text) > longestLine && len(line.Containers) > 0 {
+		line.Containers = line.Containers[:len(line.Containers)-1]
+		text = encodeLine(line)
+	}
+	return text
+}
+
+// longestLine is in bytes: what a pipe holds without being read. A line beyond it could be cut off.
+const longestLine = 60_000
+
+func encodeLine(line jsonLine) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

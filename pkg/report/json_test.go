@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -88,5 +89,24 @@ func TestJSONLineKeepsTheVerdictWhateverTheTimesAre(t *testing.T) {
 	line := report.JSONLine(result(runner.Fail, "1 crash", strange))
 	if !json.Valid(line) || !bytes.HasPrefix(line, []byte(`{"Crashes":1,"verdict":"fail"`)) || !bytes.Contains(line, []byte(`"finishedAt":null`)) {
 		t.Errorf("got %s", line)
+	}
+}
+
+// A pipe holds 64 KiB without being read: a longer line could be cut off.
+func TestTheLineFitsIntoAPipe(t *testing.T) {
+	r := report.Result{Outcome: runner.Outcome{Verdict: runner.Fail, Reason: strings.Repeat("\x1b", 100_000)}}
+	for i := range 20 {
+		r.Containers = append(r.Containers, checker.ContainerCrashes{
+			Pod: fmt.Sprint("web-", i), Container: "app", Crashes: 1,
+			End: &checker.End{ExitCode: 1, Reason: strings.Repeat("\x1b", 512), Message: strings.Repeat("\u009b", 256)},
+		})
+	}
+	line := report.JSONLine(r)
+	var parsed struct{ Containers []struct{ Pod string } }
+	if err := json.Unmarshal(line, &parsed); err != nil || len(line) > 60_000 {
+		t.Fatalf("%d bytes, %v", len(line), err)
+	}
+	if n := len(parsed.Containers); n < 5 || parsed.Containers[0].Pod != "web-0" {
+		t.Errorf("%d containers are left: %v", n, parsed.Containers)
 	}
 }

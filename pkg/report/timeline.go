@@ -31,7 +31,7 @@ func (t *timeline) observe(event runner.Event) {
 	switch e := event.(type) {
 	case runner.Checked:
 		if t.failing {
-			t.gaps = append(t.gaps, gap{t.lastSuccess, e.Elapsed})
+			t.addGap(gap{t.lastSuccess, e.Elapsed})
 		}
 		t.lastSuccess, t.failing = e.Elapsed, false
 		var crashed int64
@@ -39,11 +39,30 @@ func (t *timeline) observe(event runner.Event) {
 			crashed += c.New
 		}
 		if crashed > 0 {
-			t.crashes = append(t.crashes, sighted{e.Elapsed, crashed})
+			t.addCrashes(sighted{e.Elapsed, crashed})
 		}
 	case runner.CheckFailed:
 		t.failing = true
 	}
+}
+
+// No character stands for less than a second: what comes within one is kept together, so that a long run with a short
+// interval takes little memory.
+
+func (t *timeline) addGap(g gap) {
+	if n := len(t.gaps); n > 0 && g.from-t.gaps[n-1].till < time.Second {
+		t.gaps[n-1].till = g.till
+		return
+	}
+	t.gaps = append(t.gaps, g)
+}
+
+func (t *timeline) addCrashes(s sighted) {
+	if n := len(t.crashes); n > 0 && s.at.Truncate(time.Second) == t.crashes[n-1].at.Truncate(time.Second) {
+		t.crashes[n-1].new += s.new
+		return
+	}
+	t.crashes = append(t.crashes, s)
 }
 
 // draw shows a run that took this long as one line; it is empty where there is nothing to see.

@@ -77,7 +77,7 @@ func hint(end *checker.End) string {
 	case 134:
 		return ": it aborted itself (SIGABRT)"
 	case 137:
-		return ": it was killed (SIGKILL), but not for memory: by a failed liveness probe, the node or a person"
+		return ": it was killed (SIGKILL): by a failed liveness probe, the node or a person, or for memory unnoticed by Kubernetes"
 	case 139:
 		return ": it accessed memory that it must not (SIGSEGV)"
 	case 143:

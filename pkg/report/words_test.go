@@ -18,7 +18,7 @@ func TestHint(t *testing.T) {
 		{&checker.End{ExitCode: 137, Reason: "OOMKilled"}, ": it ran out of memory (see the memory limit of the container)"},
 		{&checker.End{ExitCode: 1, Reason: "OOMKilled"}, ": it ran out of memory (see the memory limit of the container)"},
 		{&checker.End{ExitCode: 137, Reason: "ContainerStatusUnknown"}, ": the node lost sight of it"},
-		{&checker.End{ExitCode: 137, Reason: "Error"}, ": it was killed (SIGKILL), but not for memory: by a failed liveness probe, the node or a person"},
+		{&checker.End{ExitCode: 137, Reason: "Error"}, ": it was killed (SIGKILL): by a failed liveness probe, the node or a person, or for memory unnoticed by Kubernetes"},
 		{&checker.End{ExitCode: 0, Reason: "Completed"}, ": it ended by itself, but should keep running"},
 		{&checker.End{ExitCode: 1, Reason: "Error"}, ": it gave up with an error of its own"},
 		{&checker.End{ExitCode: 2, Reason: "Error"}, ""},

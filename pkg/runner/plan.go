@@ -48,6 +48,11 @@ func (p Plan) Latest() time.Duration {
 	return times(p.Count, add(p.Interval, add(p.APIGrace, endSlack)))
 }
 
+// TimeToReport returns how long a run that ended after this time may go on to report.
+func (p Plan) TimeToReport(elapsed time.Duration) time.Duration {
+	return max(p.Latest()-elapsed-reportSlack, 0)
+}
+
 // Expected returns the time, counted from the start, at which the run ends if nothing fails and no check is slow.
 func (p Plan) Expected() time.Duration {
 	window, _ := p.Window()

@@ -56,6 +56,9 @@ func (r *run) untilVerdict(ctx context.Context) (Verdict, string) {
 		tally, err := r.attempt(ctx, began)
 		ended := r.now()
 		switch {
+		case err == nil && ctx.Err() != nil && tally.Crashes < r.plan.CrashLimit:
+			// Only a limit that was reached outranks what ended the run: a pass must not come after it.
+			return r.interrupted(ctx)
 		case err == nil:
 			closing := r.schedule.isClosing(began) || r.checks+1 == r.plan.Count
 			r.succeed(tally, began, ended, closing)

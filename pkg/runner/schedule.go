@@ -31,6 +31,9 @@ func (s schedule) next(began, ended time.Duration) time.Duration {
 }
 
 // giveUp returns when a streak of failures has used up its grace. The attempt begun then, or later, is the last.
+//
+// While the server denies access, and has never granted it, that is 10 s (deniedFor) after its first denial, or the grace
+// if that is shorter. Other faults in between change nothing of this: a denial that comes later than that is the last.
 func (s schedule) giveUp(f *streak, everSucceeded bool) time.Duration {
 	at := min(add(f.since, s.grace), add(s.window, s.grace))
 	if f.isDenied && isDenial(f.last) && !everSucceeded {

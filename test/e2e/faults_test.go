@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -106,24 +105,23 @@ func TestStoreRestarts(t *testing.T) {
 	wantCounts(t, result, 1, 1)
 }
 
-// A server that shuts down in order answers what it has begun, and says goodbye
-// on the connections that stay open.
+// A server that shuts down in order listens no more and says goodbye on the
+// connections it has, but goes on for up to a minute for those who watch.
 func TestAPIServerShutsDown(t *testing.T) {
 	own := ownCluster(t)
 	namespace, environ := watchedPods(t)
 	environ["DURATION"], environ["API_GRACE"] = "10", "300"
 	run := startGate(t, environ)
 	logged(t, run, "web-0")
-	if err := own.APIServer.Terminate(3 * time.Minute); err != nil {
+	if err := own.APIServer.AskToEnd(); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(own.APIServer.Tail(100), "apiserver is exiting") {
-		t.Errorf("the server did not end in order: this showed nothing\n%s", own.APIServer.Tail(30))
-	}
 	logged(t, run, "failed")
+	t.Logf("the server has gone away; it still runs: %t", own.APIServer.Running())
 	restart(t, own.APIServer.Restart)
 	setRestarts(t, latest(t, namespace, "web-0"), 2)
 	result := finish(t, run, gate.Pass)
+	wantCounts(t, result, 2, 1)
 	if result.Report.FailedChecks == 0 {
 		t.Errorf("no check has failed: this showed nothing\n%s", result)
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,9 +30,13 @@ func paperPod(t *testing.T, namespace, name string, labels map[string]string) *c
 	return pod
 }
 
+// bulk makes paper pods about as large as those of clusters in use, which have
+// a longer specification and status.
+var bulk = strings.Repeat("crashcheck ", 400)
+
 func createPaperPod(ctx context.Context, namespace, name string, labels map[string]string) (*corev1.Pod, error) {
 	return the.client.CoreV1().Pods(namespace).Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{"bulk": bulk}},
 		Spec: corev1.PodSpec{
 			SchedulerName: "nobody",
 			Containers:    []corev1.Container{{Name: "main", Image: cluster.CrasherImage}},

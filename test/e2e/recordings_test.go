@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,7 +108,14 @@ func TestRecordEviction(t *testing.T) {
 	hash := deploy(t, namespace, 1, mains(container("deaf", env("DEAF", "1")), container("crash", ends("2s", "1"))))
 	evicted := podsWithHash(t, namespace, hash)[0]
 	restarted(t, namespace, "crash", 1)
-	waiting("CrashLoopBackOff")(t, namespace)
+	eventually(t, "the container has ended once more", patience, func(context.Context) error {
+		for _, status := range latest(t, namespace, evicted.Name).Status.ContainerStatuses {
+			if status.Name == "crash" && status.State.Running == nil {
+				return nil
+			}
+		}
+		return errors.New("it runs")
+	})
 	err := the.client.PolicyV1().Evictions(namespace).Evict(t.Context(), &policyv1.Eviction{
 		ObjectMeta: metav1.ObjectMeta{Name: evicted.Name, Namespace: namespace},
 	})
@@ -125,7 +133,14 @@ func TestRecordEviction(t *testing.T) {
 	restarted(t, namespace, "crash", 1)
 }
 
+// The kubelet of 1.37 does not survive a resize where pods have no cgroups of
+// their own, as on the suite's node. The stream was recorded with cgroupsPerQOS
+// changed to true in cluster/kubelet.yaml.tmpl.
 func TestRecordResize(t *testing.T) {
+	config := readFile(t, filepath.Join(ownCluster(t).Dir, "kubelet.yaml"))
+	if strings.Contains(string(config), "cgroupsPerQOS: false") {
+		t.Skip("the node's pods have no cgroups: its kubelet would panic")
+	}
 	t.Parallel()
 	namespace := recorded(t, "resize")
 	restarting := func(c *corev1.Container) {

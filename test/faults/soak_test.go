@@ -147,7 +147,7 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 		t.Errorf("%s: %v", run, err)
 		return
 	}
-	pods, err := kube.NewPodLister(cluster, cluster.Namespace(), run)
+	pods, err := kube.NewPodLister(t.Context(), cluster, cluster.Namespace(), run)
 	if err != nil {
 		t.Errorf("%s: %v", run, err)
 		return

@@ -139,6 +139,9 @@ func (p *Process) Terminate(grace time.Duration) error {
 	}
 }
 
+// AskToEnd asks the process to end (SIGTERM) and does not wait.
+func (p *Process) AskToEnd() error { return p.signal(syscall.SIGTERM) }
+
 // Stop freezes the process (SIGSTOP): its connections stay open and silent.
 func (p *Process) Stop() error { return p.signal(syscall.SIGSTOP) }
 

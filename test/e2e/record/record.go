@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,6 +34,7 @@ type Recording struct {
 	zipped  *gzip.Writer
 	lines   *json.Encoder
 	watcher watch.Interface
+	stopped atomic.Bool
 	done    chan struct{}
 
 	begun time.Time
@@ -76,6 +78,7 @@ func (r *Recording) Stop() error {
 		r.fault = errors.Join(r.fault, errors.New("the watch has ended by itself"))
 	default:
 	}
+	r.stopped.Store(true)
 	r.watcher.Stop()
 	<-r.done
 	return errors.Join(r.fault, r.zipped.Close(), r.file.Close())
@@ -86,6 +89,10 @@ func (r *Recording) follow() {
 	for seen := range r.watcher.ResultChan() {
 		pod, isPod := seen.Object.(*corev1.Pod)
 		if !isPod {
+			// Stop breaks the connection off, which is an event of its own.
+			if r.stopped.Load() {
+				return
+			}
 			r.fault = errors.Join(r.fault, fmt.Errorf("the watch shows %w", apierrors.FromObject(seen.Object)))
 			return
 		}
