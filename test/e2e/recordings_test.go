@@ -137,6 +137,7 @@ func TestRecordEviction(t *testing.T) {
 // their own, as on the suite's node. The stream was recorded with cgroupsPerQOS
 // changed to true in cluster/kubelet.yaml.tmpl.
 func TestRecordResize(t *testing.T) {
+	needsLocalImages(t)
 	config := readFile(t, filepath.Join(ownCluster(t).Dir, "kubelet.yaml"))
 	if strings.Contains(string(config), "cgroupsPerQOS: false") {
 		t.Skip("the node's pods have no cgroups: its kubelet would panic")
