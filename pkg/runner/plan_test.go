@@ -60,3 +60,13 @@ func TestTheWarningForALimitThatCannotBeReached(t *testing.T) {
 		t.Errorf("a window without end: %s", got)
 	}
 }
+
+func TestTheReportStaysWithinTheBound(t *testing.T) {
+	for _, test := range []struct{ elapsed, want time.Duration }{
+		{20 * time.Second, 69 * time.Second}, {89 * time.Second, 0}, {90 * time.Second, 0},
+	} {
+		if got := plan(nil).TimeToReport(test.elapsed); got != test.want {
+			t.Errorf("after %s: got %s, want %s", test.elapsed, got, test.want)
+		}
+	}
+}
