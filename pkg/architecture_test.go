@@ -19,8 +19,9 @@ const module = "github.com/crashcheck/crashcheck"
 // mayImport tells for each package which siblings it sees. There is one way through the house, and imports run only that way.
 var mayImport = map[string][]string{
 	"pkg/config":     nil,
-	"pkg/kube":       nil,
 	"pkg/checker":    nil,
+	"pkg/kube":       {"pkg/checker"}, // for the pods that a PodLister lists
+	"pkg/typed":      {"pkg/checker"},
 	"pkg/runner":     {"pkg/checker"},
 	"pkg/report":     {"pkg/checker", "pkg/runner"},
 	"cmd/crashcheck": {"pkg/config", "pkg/kube", "pkg/checker", "pkg/runner", "pkg/report"},

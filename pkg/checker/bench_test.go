@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
+	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // release returns pods with two containers each; one of a hundred has crashed.
@@ -32,7 +33,7 @@ func BenchmarkLedger(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, p := range pods {
-			ledger.Record(p)
+			record(ledger, p)
 		}
 	}
 }
@@ -44,7 +45,7 @@ func BenchmarkCheck(b *testing.B) {
 		selectors := []string{"app=web"}
 		b.Run(fmt.Sprint(n, "-pods"), func(b *testing.B) {
 			l := listerFunc(func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return pages, nil })
-			c, err := checker.New(l, checker.Options{Selectors: selector(b, selectors...)})
+			c, err := checker.New(typed.Pods(l), checker.Options{Selectors: selector(b, selectors...)})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -28,9 +27,9 @@ const (
 	maxPages = 4000
 )
 
-// PodLister lists pods of one namespace. The typed client's CoreV1().Pods(namespace) is one, the fake clientset's too.
+// PodLister lists pods of one namespace. kube.PodLister is one; of a typed client, or a fake one, typed.Pods makes one.
 type PodLister interface {
-	List(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error)
+	List(ctx context.Context, opts metav1.ListOptions) (*PodList, error)
 }
 
 // Options say what a [Checker] counts.
@@ -50,7 +49,8 @@ type Checker struct {
 	selectors     []labels.Selector // one, once it has matched
 	baselineStart bool
 	ledger        *Ledger
-	checks        int64 // successful ones
+	checks        int64      // successful ones
+	sightings     []sighting // of the check at hand: kept for the sake of its memory
 }
 
 // Tally is the result of a check.
@@ -118,7 +118,9 @@ func (c *Checker) Check(ctx context.Context) (Tally, error) {
 
 // list reads all pages of one list.
 func (c *Checker) list(ctx context.Context, selector string, startOvers *int) ([]sighting, error) {
-	var sightings []sighting
+	clear(c.sightings)
+	sightings := c.sightings[:0]
+	defer func() { c.sightings = sightings }()
 	opts := metav1.ListOptions{LabelSelector: selector, Limit: PageSize} // no resourceVersion: the list is consistent
 	tokens := map[string]bool{}
 	for pages := 1; ; pages++ {
@@ -126,7 +128,7 @@ func (c *Checker) list(ctx context.Context, selector string, startOvers *int) ([
 		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 			if opts.Continue != "" && *startOvers < maxStartOvers {
 				*startOvers++
-				opts.Continue, sightings, pages = "", nil, 0
+				opts.Continue, sightings, pages = "", sightings[:0], 0
 				clear(tokens)
 				continue
 			}
@@ -162,11 +164,11 @@ func (c *Checker) list(ctx context.Context, selector string, startOvers *int) ([
 var errRequestTimeout = fmt.Errorf("no answer within %s", RequestTimeout)
 
 // page makes one request. It returns when ctx ends, even if the lister does not (a credential plugin may hang).
-func (c *Checker) page(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+func (c *Checker) page(ctx context.Context, opts metav1.ListOptions) (*PodList, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, RequestTimeout, errRequestTimeout)
 	defer cancel()
 	type answer struct {
-		list *corev1.PodList
+		list *PodList
 		err  error
 	}
 	answers := make(chan answer, 1)

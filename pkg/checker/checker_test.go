@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
+	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // lister answers with a function, and keeps what it was asked.
@@ -56,9 +57,9 @@ func selector(t testing.TB, texts ...string) (all []labels.Selector) {
 	return all
 }
 
-func newChecker(t *testing.T, pods checker.PodLister, selectors ...string) *checker.Checker {
+func newChecker(t *testing.T, pods typed.PodInterface, selectors ...string) *checker.Checker {
 	t.Helper()
-	c, err := checker.New(pods, checker.Options{Selectors: selector(t, selectors...)})
+	c, err := checker.New(typed.Pods(pods), checker.Options{Selectors: selector(t, selectors...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestNoCheckWithoutASelector(t *testing.T) {
 		"it is empty":    {labels.Everything()},
 		"one of them is": {labels.Set{"a": "b"}.AsSelector(), labels.NewSelector()},
 	} {
-		if c, err := checker.New(&lister{}, checker.Options{Selectors: selectors}); err == nil || c != nil {
+		if c, err := checker.New(typed.Pods(&lister{}), checker.Options{Selectors: selectors}); err == nil || c != nil {
 			t.Errorf("%s: got no error", claim)
 		}
 	}
@@ -274,7 +275,7 @@ func TestBaselineStartLeavesOutWhatTheFirstSuccessfulCheckFinds(t *testing.T) {
 		}
 		return page("", now...), nil
 	}}
-	c, err := checker.New(l, checker.Options{Selectors: selector(t, "a=b"), BaselineStart: true})
+	c, err := checker.New(typed.Pods(l), checker.Options{Selectors: selector(t, "a=b"), BaselineStart: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,5 +14,5 @@
 //   - Nothing that was counted is forgotten when a pod is deleted, replaced or reset.
 //   - No check is made with an empty selector.
 //
-// The ledger is pure arithmetic over [corev1.Pod] values, apart from the fetching; both can be used alone.
+// The ledger is pure arithmetic over [Pod] values, apart from the fetching; both can be used alone.
 package checker

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -19,7 +18,7 @@ const (
 	Sidecar Kind = "sidecar" // an init container with restartPolicy Always (KEP-753)
 )
 
-// End is how a container ended: corev1.ContainerStateTerminated, as far as people need it.
+// End is how a container ended: [ContainerStateTerminated], as far as people need it.
 type End struct {
 	ExitCode   int32
 	Signal     int32     // 0: unknown
@@ -75,6 +74,7 @@ type Ledger struct {
 
 // podAccount is the part of a ledger that belongs to one pod.
 type podAccount struct {
+	uid        types.UID
 	name       string
 	check      int64 // the last check that listed it
 	containers []account
@@ -107,7 +107,7 @@ func NewLedger(ignored ...string) *Ledger {
 }
 
 // Record enters a pod as it is now and returns the crashes that were not known before.
-func (l *Ledger) Record(pod *corev1.Pod) []Crash {
+func (l *Ledger) Record(pod *Pod) []Crash {
 	_, crashes := l.record(l.sight(pod))
 	return crashes
 }
@@ -155,7 +155,7 @@ func (l *Ledger) Containers() []ContainerCrashes {
 func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 	pod, known := l.pods[s.uid]
 	if !known {
-		pod = &podAccount{name: s.name}
+		pod = &podAccount{uid: s.uid, name: s.name}
 		l.pods[s.uid] = pod
 	}
 	var crashes []Crash

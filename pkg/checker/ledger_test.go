@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
+	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // The builders below make pods as short as the claims about them.
@@ -33,6 +34,11 @@ func phase(phase corev1.PodPhase) func(*corev1.Pod) {
 }
 
 func deleted(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
+
+// record enters a pod as the API has it.
+func record(ledger *checker.Ledger, pod *corev1.Pod) []checker.Crash {
+	return ledger.Record(typed.Pod(pod))
+}
 
 func podPolicy(policy corev1.RestartPolicy) func(*corev1.Pod) {
 	return func(p *corev1.Pod) { p.Spec.RestartPolicy = policy }
@@ -153,11 +159,11 @@ func TestCrashesOfOnePod(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
 			ledger := checker.NewLedger("istio-proxy")
-			ledger.Record(test.pod)
+			record(ledger, test.pod)
 			if got := ledger.Total(); got != test.want {
 				t.Errorf("got %d crashes, want %d", got, test.want)
 			}
-			if crashes := ledger.Record(test.pod); len(crashes) > 0 || ledger.Total() != test.want {
+			if crashes := record(ledger, test.pod); len(crashes) > 0 || ledger.Total() != test.want {
 				t.Errorf("seen again, the total is %d, with new crashes %v", ledger.Total(), crashes)
 			}
 		})
@@ -263,7 +269,7 @@ func TestCrashesOverTime(t *testing.T) {
 			for i, step := range test.steps {
 				before := ledger.Total()
 				var announced int64
-				for _, crash := range ledger.Record(step.pod) {
+				for _, crash := range record(ledger, step.pod) {
 					announced += crash.New
 				}
 				if got := ledger.Total(); got != step.want {
@@ -279,17 +285,17 @@ func TestCrashesOverTime(t *testing.T) {
 
 func TestBaseline(t *testing.T) {
 	ledger := checker.NewLedger()
-	ledger.Record(pod(main("app", 3, ended("d", 1)), main("web", 1, running("b"))))
+	record(ledger, pod(main("app", 3, ended("d", 1)), main("web", 1, running("b"))))
 	ledger.SetBaseline()
 	if got := ledger.Total(); got != 0 {
 		t.Fatalf("at the baseline, the total is %d", got)
 	}
-	ledger.Record(pod(main("app", 4, running("e"), last("d", 1)), main("web", 1, running("b"))))
+	record(ledger, pod(main("app", 4, running("e"), last("d", 1)), main("web", 1, running("b"))))
 	if got := ledger.Total(); got != 0 {
 		t.Errorf("the pending end of the baseline counts once it is in restartCount: %d", got)
 	}
-	ledger.Record(pod(main("app", 4, ended("e", 1)), main("web", 1, running("b"))))
-	ledger.Record(pod(uid("late"), named("web-2"), main("app", 2, running("c"))))
+	record(ledger, pod(main("app", 4, ended("e", 1)), main("web", 1, running("b"))))
+	record(ledger, pod(uid("late"), named("web-2"), main("app", 2, running("c"))))
 	if got := ledger.Total(); got != 3 {
 		t.Errorf("got %d crashes after the baseline, want 1, and 2 of the pod that appeared later", got)
 	}
@@ -304,9 +310,9 @@ func TestBaseline(t *testing.T) {
 
 func TestContainersAreWorstFirstThenByPodAndContainer(t *testing.T) {
 	ledger := checker.NewLedger()
-	ledger.Record(pod(uid("2"), named("b"), main("y", 2), main("x", 2), initial("setup", 1)))
-	ledger.Record(pod(uid("1"), named("a"), main("app", 2), main("healthy", 0)))
-	ledger.Record(pod(uid("3"), named("c"), initPolicy("proxy", corev1.ContainerRestartPolicyAlways), initial("proxy", 9)))
+	record(ledger, pod(uid("2"), named("b"), main("y", 2), main("x", 2), initial("setup", 1)))
+	record(ledger, pod(uid("1"), named("a"), main("app", 2), main("healthy", 0)))
+	record(ledger, pod(uid("3"), named("c"), initPolicy("proxy", corev1.ContainerRestartPolicyAlways), initial("proxy", 9)))
 	var got []string
 	for _, c := range ledger.Containers() {
 		got = append(got, c.Pod+"/"+c.Container+":"+string(c.Kind))
@@ -326,7 +332,7 @@ func TestTheLatestEndIsKept(t *testing.T) {
 	crashed.Status.ContainerStatuses[0].State.Terminated.Reason = "OOMKilled"
 	crashed.Status.ContainerStatuses[0].State.Terminated.Message = strings.Repeat("é", 400)
 	crashed.Status.ContainerStatuses[0].State.Terminated.FinishedAt = finished
-	crashes := ledger.Record(crashed)
+	crashes := record(ledger, crashed)
 	if len(crashes) != 2 {
 		t.Fatalf("got %d crashes, want 2: %v", len(crashes), crashes)
 	}
@@ -344,7 +350,7 @@ func TestTheLatestEndIsKept(t *testing.T) {
 	if got := ledger.Containers()[0]; !got.Waiting || got.Pod != "web-1" {
 		t.Errorf("the end is still pending, but got %+v", got)
 	}
-	ledger.Record(pod(main("app", 1, running("n"), last("a", 137))))
+	record(ledger, pod(main("app", 1, running("n"), last("a", 137))))
 	if got := ledger.Containers()[0]; got.Waiting {
 		t.Errorf("a new container runs, but got %+v", got)
 	}
@@ -378,7 +384,7 @@ func TestTheEndOfACrashIsNotThatOfAnotherEnd(t *testing.T) {
 	} {
 		ledger := checker.NewLedger()
 		for _, p := range test.seen {
-			ledger.Record(p)
+			record(ledger, p)
 		}
 		if got := ledger.Containers()[0].End.String(); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.claim, got, test.want)

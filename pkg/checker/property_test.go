@@ -105,7 +105,7 @@ func ledgerProperties(t *rapid.T) {
 		}
 		before := ledger.Total()
 		var announced int64
-		for _, crash := range ledger.Record(n.status()) {
+		for _, crash := range record(ledger, n.status()) {
 			announced += crash.New
 		}
 		if ledger.Total() < before || ledger.Total() != before+announced {
@@ -138,7 +138,7 @@ func TestLedgerPropertiesWithResets(t *testing.T) {
 			} else {
 				n.step(t)
 			}
-			ledger.Record(n.status())
+			record(ledger, n.status())
 			if got := ledger.Total(); got != n.ends {
 				t.Fatalf("got %d crashes, when %d had happened; now %+v", got, n.ends, *n)
 			}
@@ -173,7 +173,7 @@ func ledgerOnNonsense(t *rapid.T) {
 		}
 		before := ledger.Total()
 		var announced int64
-		for _, crash := range ledger.Record(p) {
+		for _, crash := range record(ledger, p) {
 			announced += crash.New
 		}
 		if ledger.Total() < before || ledger.Total() != before+announced {

@@ -5,7 +5,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -64,20 +63,23 @@ func (b Blocked) String() string {
 }
 
 // sight reduces a pod to what the ledger and the verdict need.
-func (l *Ledger) sight(pod *corev1.Pod) sighting {
-	ended := pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+func (l *Ledger) sight(pod *Pod) sighting {
+	ended := pod.Status.Phase == PodFailed || pod.Status.Phase == PodSucceeded
 	ending := pod.DeletionTimestamp != nil
 	s := sighting{
 		uid:    pod.UID,
 		name:   pod.Name,
 		judged: !ended && !ending,
-		ready:  conditionIs(pod, corev1.PodReady, corev1.ConditionTrue) != nil,
+		ready:  conditionIs(pod, podReady, conditionTrue) != nil,
 	}
 	if s.judged {
 		s.blocked = blocked(pod)
 	}
 	known := l.pods[pod.UID]
-	add := func(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy) {
+	if known != nil {
+		s.uid, s.name = known.uid, known.name // the same texts, which are in memory already
+	}
+	add := func(status *ContainerStatus, kind Kind, policy RestartPolicy) {
 		if l.ignored[status.Name] {
 			return
 		}
@@ -88,15 +90,15 @@ func (l *Ledger) sight(pod *corev1.Pod) sighting {
 	}
 	for i := range pod.Status.InitContainerStatuses {
 		status := &pod.Status.InitContainerStatuses[i]
-		kind, policy := Init, restartPolicy(pod.Spec.InitContainers, status.Name, corev1.ContainerRestartPolicyOnFailure)
-		if policy == corev1.ContainerRestartPolicyAlways {
+		kind, policy := Init, restartPolicy(pod.Spec.InitContainers, status.Name, RestartOnFailure)
+		if policy == RestartAlways {
 			kind = Sidecar
 		}
 		add(status, kind, policy)
 	}
-	podPolicy := corev1.ContainerRestartPolicy(pod.Spec.RestartPolicy)
+	podPolicy := pod.Spec.RestartPolicy
 	if podPolicy == "" {
-		podPolicy = corev1.ContainerRestartPolicyAlways
+		podPolicy = RestartAlways
 	}
 	for i := range pod.Status.ContainerStatuses {
 		status := &pod.Status.ContainerStatuses[i]
@@ -119,10 +121,10 @@ func (p *podAccount) has(container string) bool {
 }
 
 // restartPolicy returns the effective restart policy of a container: its own, or that of its surroundings.
-func restartPolicy(containers []corev1.Container, name string, inherited corev1.ContainerRestartPolicy) corev1.ContainerRestartPolicy {
+func restartPolicy(containers []Container, name string, inherited RestartPolicy) RestartPolicy {
 	for i := range containers {
-		if containers[i].Name == name && containers[i].RestartPolicy != nil && *containers[i].RestartPolicy != "" {
-			return *containers[i].RestartPolicy
+		if containers[i].Name == name && containers[i].RestartPolicy != "" {
+			return containers[i].RestartPolicy
 		}
 	}
 	return inherited
@@ -130,7 +132,7 @@ func restartPolicy(containers []corev1.Container, name string, inherited corev1.
 
 // sightContainer finds a container's latest end, and whether it is a crash that restartCount does not hold yet. In a pod
 // that is being deleted or has ended (!alive) it is none: ending is its fate.
-func sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy, alive bool) containerSighting {
+func sightContainer(status *ContainerStatus, kind Kind, policy RestartPolicy, alive bool) containerSighting {
 	seen := containerSighting{name: status.Name, kind: kind, restarts: max(int64(status.RestartCount), 0)}
 	lastState := status.LastTerminationState.Terminated
 	if lastState != nil {
@@ -149,7 +151,7 @@ func sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.Con
 		return seen
 	}
 	seen.endID = latest.ContainerID
-	isCrash := latest.ExitCode != 0 || policy == corev1.ContainerRestartPolicyAlways
+	isCrash := latest.ExitCode != 0 || policy == RestartAlways
 	seen.pending = isCrash && !counted && alive
 	switch {
 	case seen.pending || counted:
@@ -160,7 +162,7 @@ func sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.Con
 	return seen
 }
 
-func newEnd(t *corev1.ContainerStateTerminated) *End {
+func newEnd(t *ContainerStateTerminated) *End {
 	end := &End{ExitCode: t.ExitCode, Signal: t.Signal, Reason: cut(t.Reason), Message: cut(t.Message)}
 	if t.FinishedAt.Unix() > 0 { // the epoch is how an unknown time may arrive
 		end.FinishedAt = t.FinishedAt.UTC().Truncate(time.Second) // the API has no fractions
@@ -169,12 +171,12 @@ func newEnd(t *corev1.ContainerStateTerminated) *End {
 }
 
 // blocked returns what keeps a pod from starting. A crash loop does not: its containers start, again and again.
-func blocked(pod *corev1.Pod) []Blocked {
+func blocked(pod *Pod) []Blocked {
 	var all []Blocked
-	if c := conditionIs(pod, corev1.PodScheduled, corev1.ConditionFalse); c != nil && c.Reason == corev1.PodReasonUnschedulable {
+	if c := conditionIs(pod, podScheduled, conditionFalse); c != nil && c.Reason == unschedulable {
 		all = append(all, Blocked{Pod: pod.Name, Reason: cut(c.Reason), Message: cut(c.Message)})
 	}
-	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+	for _, statuses := range [][]ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for i := range statuses {
 			waiting := statuses[i].State.Waiting
 			if waiting == nil {
@@ -190,7 +192,7 @@ func blocked(pod *corev1.Pod) []Blocked {
 	return all
 }
 
-func conditionIs(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus) *corev1.PodCondition {
+func conditionIs(pod *Pod, kind, status string) *PodCondition {
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; c.Type == kind && c.Status == status {
 			return c

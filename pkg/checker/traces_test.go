@@ -81,7 +81,7 @@ func TestRecordedTraces(t *testing.T) {
 				if event.Type == "DELETED" {
 					continue // a list does not show it any more
 				}
-				for _, crash := range ledger.Record(&event.Pod) {
+				for _, crash := range record(ledger, &event.Pod) {
 					for range crash.New {
 						crashAt = append(crashAt, event.Seconds)
 					}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -332,10 +333,22 @@ func TestACredentialPluginThatFailsIsAnError(t *testing.T) {
 }
 
 func TestACredentialPluginThatHangsHangsNoLog(t *testing.T) {
-	plugin := write(t, filepath.Join(t.TempDir(), "plugin"), "#!/bin/sh\nexec sleep 600\n")
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
+		t.Fatalf("mkfifo: %v: %s", err, out)
+	}
+	plugin := write(t, filepath.Join(t.TempDir(), "plugin"), "#!/bin/sh\nread line < "+fifo+"\n")
 	if err := os.Chmod(plugin, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		// It hangs until the other end of the FIFO has been opened and closed; opening waits until it has been started.
+		end, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end.Close()
+	})
 	pods, _ := withPlugin(t, plugin)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("ended by SIGTERM"))

@@ -3,16 +3,18 @@ package kube
 import (
 	"errors"
 	"fmt"
+	"io"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/json"
+
+	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// decodePodList decodes an answer that has to be a list of pods, whole and real: the object's kind must be PodList
+// readPodList decodes an answer that has to be a list of pods, whole and real: the object's kind must be PodList
 // (nothing is assumed, as the typed clients do), and it must have a resourceVersion.
-func decodePodList(body []byte, contentType string) (*corev1.PodList, error) {
-	list, err := decodeByMediaType(body, contentType)
+func readPodList(body io.Reader, contentType string) (*checker.PodList, error) {
+	list, err := readByMediaType(body, contentType)
 	if err == nil && list.ResourceVersion == "" {
 		err = errors.New("it has no resourceVersion")
 	}
@@ -22,19 +24,27 @@ func decodePodList(body []byte, contentType string) (*corev1.PodList, error) {
 	return list, nil
 }
 
-func decodeByMediaType(body []byte, contentType string) (*corev1.PodList, error) {
-	if len(body) == 0 {
-		return nil, errors.New("it is empty")
-	}
+func readByMediaType(body io.Reader, contentType string) (*checker.PodList, error) {
 	switch mediaType(contentType) {
 	case mediaProtobuf:
-		return decodeProtobufPodList(body)
+		return readProtobufPodList(body)
 	case mediaJSON:
-		// All of each pod: this is for API servers, and proxies before them, that do not speak protobuf.
-		list := &corev1.PodList{}
-		return list, decodeJSON(body, list, &list.TypeMeta, "PodList")
+		return readJSONPodList(body)
 	}
 	return nil, fmt.Errorf("it has the content type %q", contentType)
+}
+
+// readJSONPodList is for API servers, and proxies before them, that do not speak protobuf. It reads the whole list first.
+func readJSONPodList(body io.Reader) (*checker.PodList, error) {
+	all, err := io.ReadAll(body)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, errEmpty
+	}
+	list := &checker.PodList{}
+	return list, decodeJSON(all, list, &list.TypeMeta, "PodList")
 }
 
 // decodeStatus returns the metav1.Status in the body of an error, or nil. API servers send it as JSON or as protobuf,

@@ -1,8 +1,8 @@
 // Package kube reads pods from a Kubernetes API server, in a cluster or from a laptop, and believes only what is real.
 //
-// It is lean on purpose: client-go's credentials and transport, and a decoder that knows core/v1 alone. The typed
-// clients would link every API group, hide retries and their time, follow redirects with the token, and decode {} to
-// an empty list.
+// It is lean on purpose: client-go's credentials and transport, and a decoder of its own for the few fields of a pod that
+// decide (protobuf.go). The typed clients would link every API group, hide retries and their time, follow redirects with
+// the token, and decode {} to an empty list.
 //
 // # Promises
 //

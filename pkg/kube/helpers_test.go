@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+
+	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
 // patience bounds what a test waits for. It is for machines that are slow, not for the code under test.
@@ -83,6 +86,11 @@ func samplePods() *corev1.PodList {
 			{ObjectMeta: metav1.ObjectMeta{Name: "web-abc-3", Namespace: "shop", UID: "u3"}},
 		},
 	}
+}
+
+// decode reads a whole answer.
+func decode(body []byte, contentType string) (*checker.PodList, error) {
+	return readPodList(bytes.NewReader(body), contentType)
 }
 
 // library is apimachinery's own coding of core/v1, put together in another way than the code under test does it.

@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,14 +11,15 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
+
+	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
 const (
@@ -38,7 +38,6 @@ type PodLister struct {
 	url       string // of the namespace's pods
 	namespace string
 	userAgent string
-	buffers   sync.Pool // of *bytes.Buffer: a page is read whole before it is decoded
 }
 
 // NewPodLister returns a lister of a namespace's pods. The user agent names the program to the API server's operators.
@@ -64,13 +63,12 @@ func NewPodLister(ctx context.Context, cluster Cluster, namespace, userAgent str
 		url:       base.JoinPath("api/v1/namespaces", namespace, "pods").String(),
 		namespace: namespace,
 		userAgent: userAgent,
-		buffers:   sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
 }
 
 // List makes one request for one page. The error wraps an apierrors.APIStatus if the server answered with another
 // status than 200. Of the options it uses LabelSelector, Limit and Continue.
-func (l *PodLister) List(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+func (l *PodLister) List(ctx context.Context, opts metav1.ListOptions) (*checker.PodList, error) {
 	query := url.Values{}
 	query.Set("labelSelector", opts.LabelSelector)
 	if opts.Limit > 0 {
@@ -85,17 +83,34 @@ func (l *PodLister) List(ctx context.Context, opts metav1.ListOptions) (*corev1.
 	}
 	defer response.Body.Close()
 
-	buffer := l.buffers.Get().(*bytes.Buffer)
-	defer l.buffers.Put(buffer)
-	buffer.Reset()
-	n, err := buffer.ReadFrom(io.LimitReader(response.Body, maxPage+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("read the list after %d bytes: %w", n, err)
-	case n > maxPage:
-		return nil, fmt.Errorf("read the list: it is larger than %d MiB", maxPage>>20)
+	page := &pageReader{body: response.Body}
+	list, err := readPodList(page, response.Header.Get("Content-Type"))
+	if page.err != nil { // whatever else is wrong comes of it
+		return nil, fmt.Errorf("read the list after %d bytes: %w", page.n, page.err)
 	}
-	return decodePodList(buffer.Bytes(), response.Header.Get("Content-Type"))
+	return list, err
+}
+
+// pageReader reads a page, up to its limit.
+type pageReader struct {
+	body io.Reader
+	n    int64 // bytes read
+	err  error // why it could not be read on
+}
+
+func (r *pageReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.body.Read(p)
+	r.n += int64(n)
+	if r.n > maxPage {
+		err = fmt.Errorf("it is larger than %d MiB", maxPage>>20)
+	}
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }
 
 // Log returns the last lines of a container's log, at most their last limit bytes: of the instance that runs or ran last,
@@ -176,7 +191,7 @@ func statusError(response *http.Response) *apierrors.StatusError {
 		}
 		return &apierrors.StatusError{ErrStatus: *status}
 	}
-	err := apierrors.NewGenericServerResponse(response.StatusCode, "list", corev1.Resource("pods"), "", "", seconds, false)
+	err := apierrors.NewGenericServerResponse(response.StatusCode, "list", schema.GroupResource{Resource: "pods"}, "", "", seconds, false)
 	err.ErrStatus.Message = "the server gives no reason"
 	if kind := mediaType(response.Header.Get("Content-Type")); kind != "" && len(body) > 0 {
 		err.ErrStatus.Message = fmt.Sprintf("the server answers with %s: %q", kind, body[:min(len(body), 120)])

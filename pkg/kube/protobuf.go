@@ -1,19 +1,25 @@
 package kube
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// This file decodes a PodList from Kubernetes' protobuf: of each pod only the fields that package checker reads, since
-// a pod has a hundred times as many. They are these (the numbers are those of generated.proto in k8s.io/api/core/v1 and
-// k8s.io/apimachinery/pkg/apis/meta/v1):
+// This file decodes a PodList from Kubernetes' protobuf as it arrives: the bytes of one pod at a time are in memory, and
+// of each pod only the fields that package checker reads are kept, since it has a hundred times as many. They are these (the
+// numbers are those of generated.proto in k8s.io/apimachinery/pkg/runtime, .../apis/meta/v1 and k8s.io/api/core/v1):
 //
+//	Unknown  typeMeta {apiVersion, kind}, raw: the PodList, contentEncoding
 //	PodList  metadata {resourceVersion, continue}, items
 //	Pod      metadata {name, namespace, uid, deletionTimestamp}
 //	         spec     {restartPolicy, containers and initContainers {name, restartPolicy}: only those with a policy of their own}
@@ -21,90 +27,226 @@ import (
 //	                   containerStatuses and initContainerStatuses {name, state, lastState, restartCount, containerID}}
 //	A state  waiting {reason, message}, running, terminated {exitCode, signal, reason, message, finishedAt, containerID}
 //
-// Everything else is skipped by its length. The library's own decoder is the oracle in the tests: on these fields both
-// agree, whatever the input. Texts that repeat from pod to pod are made once.
+// Everything else is skipped by its length. The library's own decoder is the oracle in the tests: what is accepted here
+// means the same there. Texts that repeat from pod to pod are made once.
+
+// readProtobufPodList decodes a body of media type application/vnd.kubernetes.protobuf. It refuses every other kind.
+func readProtobufPodList(body io.Reader) (*checker.PodList, error) {
+	in := &stream{from: bufio.NewReaderSize(body, 16<<10), left: -1, buffer: new(bytes.Buffer)}
+	if err := in.magic(); err != nil {
+		return nil, err
+	}
+	list, lists := &checker.PodList{}, 0
+	var around envelope
+	err := in.eachField(func(number protowire.Number, length int64) error {
+		if number != envelopeObject {
+			value, err := in.value(length)
+			if err != nil {
+				return err
+			}
+			return around.field(field{number: number, kind: protowire.BytesType, value: value})
+		}
+		// The kind comes first, as every API server writes it, or there is no telling what this is.
+		if err := around.check("PodList"); err != nil {
+			return err
+		}
+		if lists++; lists > 1 {
+			return errors.New("it holds two lists")
+		}
+		return in.podList(length, list)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, around.check("PodList")
+}
+
+// podList decodes a PodList of this many bytes.
+func (s *stream) podList(length int64, list *checker.PodList) error {
+	in := &stream{from: s.from, left: length, buffer: s.buffer}
+	p := podDecoder{words: map[string]string{}}
+	return in.eachField(func(number protowire.Number, length int64) error {
+		value, err := in.value(length)
+		if err != nil {
+			return err
+		}
+		f := field{number: number, kind: protowire.BytesType, value: value}
+		switch number {
+		case 1:
+			return f.message(func(f field) error {
+				switch f.number {
+				case 2:
+					return f.text(&list.ResourceVersion)
+				case 3:
+					return f.text(&list.Continue)
+				}
+				return nil
+			})
+		case 2:
+			list.Items = append(list.Items, checker.Pod{})
+			return p.pod(f, &list.Items[len(list.Items)-1])
+		}
+		return nil
+	})
+}
+
+// stream reads a protobuf message as it arrives.
+type stream struct {
+	from   *bufio.Reader
+	left   int64         // bytes of the message; negative: it ends where the body does
+	buffer *bytes.Buffer // of one field
+}
+
+// magic reads what begins each object in Kubernetes' protobuf.
+func (s *stream) magic() error {
+	start, err := s.from.Peek(len(protobufMagic))
+	if len(start) == 0 && err == io.EOF {
+		return errEmpty
+	}
+	if !bytes.Equal(start, protobufMagic) {
+		return errNoMagic
+	}
+	_, err = s.from.Discard(len(protobufMagic))
+	return err
+}
+
+// eachField calls use with the number and the length of each field that has one: use has to read its value. The others
+// are numbers, which neither a list nor what is around it has so far; they are skipped.
+func (s *stream) eachField(use func(protowire.Number, int64) error) error {
+	for {
+		tag, err := binary.ReadUvarint(s)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		number, kind := protowire.DecodeTag(tag)
+		if number < protowire.MinValidNumber {
+			return fmt.Errorf("it has a field of number %d", number)
+		}
+		var length uint64
+		switch kind {
+		case protowire.BytesType:
+			length, err = binary.ReadUvarint(s)
+			if err == nil && (length > math.MaxInt64 || s.left >= 0 && length > uint64(s.left)) {
+				err = io.ErrUnexpectedEOF
+			}
+			if err == nil {
+				err = use(number, int64(length))
+			}
+		case protowire.VarintType:
+			_, err = binary.ReadUvarint(s)
+		case protowire.Fixed32Type:
+			_, err = s.value(4)
+		case protowire.Fixed64Type:
+			_, err = s.value(8)
+		default:
+			err = fmt.Errorf("field %d has wire type %d", number, kind)
+		}
+		if err != nil {
+			return noEOF(err)
+		}
+	}
+}
+
+// ReadByte reads a byte of the message.
+func (s *stream) ReadByte() (byte, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	b, err := s.from.ReadByte()
+	if s.left > 0 {
+		s.left--
+		err = noEOF(err)
+	}
+	return b, err
+}
+
+// value reads a field's value. It is good until the next call. No more memory is taken than bytes have come.
+func (s *stream) value(length int64) ([]byte, error) {
+	s.buffer.Reset()
+	s.buffer.Grow(int(min(length, 64<<10)) + bytes.MinRead)
+	n, err := s.buffer.ReadFrom(io.LimitReader(s.from, length))
+	if s.left >= 0 {
+		s.left -= n
+	}
+	if err == nil && n < length {
+		err = io.ErrUnexpectedEOF
+	}
+	return s.buffer.Bytes(), err
+}
+
+// noEOF keeps an end in the middle from being taken for the end.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
 
 // protobufMagic begins each object in Kubernetes' protobuf; a runtime.Unknown follows, which wraps the object.
 var protobufMagic = []byte("k8s\x00")
+
+var (
+	errEmpty   = errors.New("it is empty")
+	errNoMagic = errors.New("it does not begin as Kubernetes' protobuf does")
+)
+
+// envelope is a runtime.Unknown.
+type envelope struct {
+	apiVersion, kind string
+	object           []byte
+	encoding         []byte
+}
+
+// envelopeObject is the number of the field that holds the object.
+const envelopeObject = 2
+
+func (e *envelope) field(f field) (err error) {
+	switch f.number {
+	case 1: // typeMeta
+		return f.message(func(f field) error {
+			switch f.number {
+			case 1:
+				return f.text(&e.apiVersion)
+			case 2:
+				return f.text(&e.kind)
+			}
+			return nil
+		})
+	case envelopeObject:
+		e.object, err = f.bytes()
+	case 3:
+		e.encoding, err = f.bytes()
+		e.encoding = bytes.Clone(e.encoding)
+	}
+	return err
+}
+
+// check returns an error unless the object is of this kind and of version v1.
+func (e *envelope) check(wantKind string) error {
+	switch {
+	case e.apiVersion != "v1" || e.kind != wantKind:
+		return errOtherKind(e.apiVersion, e.kind)
+	case len(e.encoding) > 0:
+		return fmt.Errorf("it is encoded as %q", e.encoding)
+	}
+	return nil
+}
 
 // unwrapProtobuf returns the object in a body of media type application/vnd.kubernetes.protobuf, which must be of this
 // kind, and of version v1.
 func unwrapProtobuf(body []byte, wantKind string) ([]byte, error) {
 	rest, ok := bytes.CutPrefix(body, protobufMagic)
 	if !ok {
-		return nil, errors.New("it does not begin as Kubernetes' protobuf does")
+		return nil, errNoMagic
 	}
-	var apiVersion, kind string
-	var encoding, object []byte
-	err := eachField(rest, func(f field) (err error) {
-		switch f.number {
-		case 1: // typeMeta
-			return f.message(func(f field) (err error) {
-				switch f.number {
-				case 1:
-					err = f.text(&apiVersion)
-				case 2:
-					err = f.text(&kind)
-				}
-				return err
-			})
-		case 2:
-			object, err = f.bytes()
-		case 3:
-			encoding, err = f.bytes()
-		}
-		return err
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case apiVersion != "v1" || kind != wantKind:
-		return nil, errOtherKind(apiVersion, kind)
-	case len(encoding) > 0:
-		return nil, fmt.Errorf("it is encoded as %q", encoding)
-	}
-	return object, nil
-}
-
-// decodeProtobufPodList decodes a body of media type application/vnd.kubernetes.protobuf. It refuses every other kind.
-func decodeProtobufPodList(body []byte) (*corev1.PodList, error) {
-	object, err := unwrapProtobuf(body, "PodList")
-	if err != nil {
+	var around envelope
+	if err := eachField(rest, around.field); err != nil {
 		return nil, err
 	}
-	items := 0
-	if err := eachField(object, func(f field) error {
-		if f.number == 2 {
-			items++
-		}
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	list := &corev1.PodList{}
-	if items > 0 {
-		list.Items = make([]corev1.Pod, 0, items)
-	}
-	p := podDecoder{words: map[string]string{}}
-	err = eachField(object, func(f field) error {
-		switch f.number {
-		case 1: // metadata
-			return f.message(func(f field) (err error) {
-				switch f.number {
-				case 2:
-					err = f.text(&list.ResourceVersion)
-				case 3:
-					err = f.text(&list.Continue)
-				}
-				return err
-			})
-		case 2: // items
-			list.Items = append(list.Items, corev1.Pod{})
-			return p.pod(f, &list.Items[len(list.Items)-1])
-		}
-		return nil
-	})
-	return list, err
+	return around.object, around.check(wantKind)
 }
 
 // podDecoder decodes pods of one list.
@@ -127,11 +269,11 @@ func (p podDecoder) word(f field, to *string) error {
 	return nil
 }
 
-func (p podDecoder) pod(f field, pod *corev1.Pod) error {
+func (p podDecoder) pod(f field, pod *checker.Pod) error {
 	return f.message(func(f field) error {
 		switch f.number {
 		case 1:
-			return p.metadata(f, &pod.ObjectMeta)
+			return p.metadata(f, &pod.PodMeta)
 		case 2:
 			return p.spec(f, &pod.Spec)
 		case 3:
@@ -141,7 +283,7 @@ func (p podDecoder) pod(f field, pod *corev1.Pod) error {
 	})
 }
 
-func (p podDecoder) metadata(f field, meta *metav1.ObjectMeta) error {
+func (p podDecoder) metadata(f field, meta *checker.PodMeta) error {
 	return f.message(func(f field) error {
 		switch f.number {
 		case 1:
@@ -160,7 +302,7 @@ func (p podDecoder) metadata(f field, meta *metav1.ObjectMeta) error {
 	})
 }
 
-func (p podDecoder) spec(f field, spec *corev1.PodSpec) error {
+func (p podDecoder) spec(f field, spec *checker.PodSpec) error {
 	return f.message(func(f field) error {
 		switch f.number {
 		case 2:
@@ -175,7 +317,7 @@ func (p podDecoder) spec(f field, spec *corev1.PodSpec) error {
 }
 
 // container appends a container if it has a restart policy of its own.
-func (p podDecoder) container(f field, to *[]corev1.Container) error {
+func (p podDecoder) container(f field, to *[]checker.Container) error {
 	var name, policy field
 	err := f.message(func(f field) error {
 		switch f.number {
@@ -189,8 +331,8 @@ func (p podDecoder) container(f field, to *[]corev1.Container) error {
 	if err != nil || policy.number == 0 {
 		return err
 	}
-	c := corev1.Container{RestartPolicy: new(corev1.ContainerRestartPolicy)}
-	if err := p.word(policy, (*string)(c.RestartPolicy)); err != nil {
+	var c checker.Container
+	if err := p.word(policy, (*string)(&c.RestartPolicy)); err != nil {
 		return err
 	}
 	if name.number != 0 {
@@ -202,7 +344,7 @@ func (p podDecoder) container(f field, to *[]corev1.Container) error {
 	return nil
 }
 
-func (p podDecoder) status(f field, status *corev1.PodStatus) error {
+func (p podDecoder) status(f field, status *checker.PodStatus) error {
 	return f.message(func(f field) error {
 		switch f.number {
 		case 1:
@@ -219,14 +361,14 @@ func (p podDecoder) status(f field, status *corev1.PodStatus) error {
 }
 
 // condition appends a condition if package checker looks at its type.
-func (p podDecoder) condition(f field, to *[]corev1.PodCondition) error {
-	var c corev1.PodCondition
+func (p podDecoder) condition(f field, to *[]checker.PodCondition) error {
+	var c checker.PodCondition
 	err := f.message(func(f field) error {
 		switch f.number {
 		case 1:
-			return p.word(f, (*string)(&c.Type))
+			return p.word(f, &c.Type)
 		case 2:
-			return p.word(f, (*string)(&c.Status))
+			return p.word(f, &c.Status)
 		case 5:
 			return p.word(f, &c.Reason)
 		case 6:
@@ -234,14 +376,14 @@ func (p podDecoder) condition(f field, to *[]corev1.PodCondition) error {
 		}
 		return nil
 	})
-	if err == nil && (c.Type == corev1.PodReady || c.Type == corev1.PodScheduled) {
+	if err == nil && (c.Type == "Ready" || c.Type == "PodScheduled") {
 		*to = append(*to, c)
 	}
 	return err
 }
 
-func (p podDecoder) containerStatus(f field, to *[]corev1.ContainerStatus) error {
-	*to = append(*to, corev1.ContainerStatus{})
+func (p podDecoder) containerStatus(f field, to *[]checker.ContainerStatus) error {
+	*to = append(*to, checker.ContainerStatus{})
 	status := &(*to)[len(*to)-1]
 	return f.message(func(f field) error {
 		switch f.number {
@@ -260,12 +402,12 @@ func (p podDecoder) containerStatus(f field, to *[]corev1.ContainerStatus) error
 	})
 }
 
-func (p podDecoder) state(f field, state *corev1.ContainerState) error {
+func (p podDecoder) state(f field, state *checker.ContainerState) error {
 	return f.message(func(f field) error {
 		switch f.number {
 		case 1:
 			if state.Waiting == nil {
-				state.Waiting = &corev1.ContainerStateWaiting{}
+				state.Waiting = &checker.ContainerStateWaiting{}
 			}
 			return f.message(func(f field) error {
 				switch f.number {
@@ -278,12 +420,12 @@ func (p podDecoder) state(f field, state *corev1.ContainerState) error {
 			})
 		case 2:
 			if state.Running == nil {
-				state.Running = &corev1.ContainerStateRunning{}
+				state.Running = &checker.ContainerStateRunning{}
 			}
 			return f.message(func(field) error { return nil }) // that it runs is enough
 		case 3:
 			if state.Terminated == nil {
-				state.Terminated = &corev1.ContainerStateTerminated{}
+				state.Terminated = &checker.ContainerStateTerminated{}
 			}
 			return p.terminated(f, state.Terminated)
 		}
@@ -291,7 +433,7 @@ func (p podDecoder) state(f field, state *corev1.ContainerState) error {
 	})
 }
 
-func (p podDecoder) terminated(f field, end *corev1.ContainerStateTerminated) error {
+func (p podDecoder) terminated(f field, end *checker.ContainerStateTerminated) error {
 	return f.message(func(f field) error {
 		switch f.number {
 		case 1:

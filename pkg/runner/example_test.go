@@ -12,6 +12,7 @@ import (
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
+	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // Gate a release from a Go test: with a real clientset in place of the fake one, this is the whole of it.
@@ -23,7 +24,7 @@ func Example() {
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}},
 		}}},
 	})
-	check, err := checker.New(client.CoreV1().Pods("prod"), checker.Options{
+	check, err := checker.New(typed.Pods(client.CoreV1().Pods("prod")), checker.Options{
 		Selectors: []labels.Selector{labels.Set{"pod-template-hash": "6fd8d747"}.AsSelector()},
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
+	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // world is a cluster as a run meets it, in the time of a synctest bubble. The times that its functions are given are
@@ -51,7 +52,7 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 	var a account
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		check, err := checker.New(listerFunc(func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+		check, err := checker.New(typed.Pods(listerFunc(func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
 			at := time.Since(start)
 			a.requests = append(a.requests, at)
 			if w.takes != nil {
@@ -73,7 +74,7 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 				objects[i] = p
 			}
 			return fake.NewClientset(objects...).CoreV1().Pods("prod").List(ctx, opts)
-		}), checker.Options{Selectors: []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}})
+		})), checker.Options{Selectors: []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +90,7 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 	return a
 }
 
-// listerFunc is a checker.PodLister.
+// listerFunc is a typed client's list.
 type listerFunc func(context.Context, metav1.ListOptions) (*corev1.PodList, error)
 
 func (f listerFunc) List(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
