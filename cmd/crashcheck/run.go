@@ -54,7 +54,7 @@ func (p program) run(ctx context.Context, args, environ []string, stdout, stderr
 		log = g.progress
 	}
 	g.log = report.NewLog(log, report.LogOptions{
-		JSON: asJSON, Debug: cfg.Debug, Color: width != nil && !isSet(environ, "NO_COLOR"),
+		JSON: asJSON, Debug: cfg.Debug, Terminal: width != nil, Color: width != nil && !isSet(environ, "NO_COLOR"),
 	})
 	for _, warning := range cfg.Warnings { // they may explain a fault: a variable that is missing because it is misspelt
 		g.log.Warn(warning)

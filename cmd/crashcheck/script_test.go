@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 //	exit CODE CMD ARG...     run a command that has to end with this exit code
 //	verdict VERDICT [FILE]   stdout (or the file) has to be the one line of JSON, with this verdict, and nothing else
 //	interrupt SIGNAL CODE [TEXT]
-//	                         run crashcheck and send it the signal once its log has the text (or pods have appeared);
+//	                         run crashcheck and send it the signal once its log has the text (or pods were found);
 //	                         it has to end with the code
 //	terminal WIDTH SIGNAL CODE
 //	                         the same with a terminal as standard error; what it was sent goes to the file tty, what
@@ -203,7 +203,7 @@ func verdict(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
-	sign := " appeared: "
+	sign := " found: "
 	if len(args) > 2 {
 		sign = args[2]
 	}
@@ -228,7 +228,7 @@ func terminal(ts *testscript.TestScript, neg bool, args []string) {
 
 	// The log has been there, and after it two progress lines, each in the place of the one before.
 	sent := &recorder{enough: func(text string) bool {
-		_, text, ok := strings.Cut(text, " appeared: ")
+		_, text, ok := strings.Cut(text, " found: ")
 		return ok && (strings.Count(text, eraseLine) > 2 || ts.Getenv("TERM") == "dumb")
 	}, seen: make(chan struct{})}
 	read := make(chan struct{})

@@ -18,6 +18,14 @@ const (
 	Sidecar Kind = "sidecar" // an init container with restartPolicy Always (KEP-753)
 )
 
+// Suffix names the kind behind a container's name, unless it is a main one.
+func (k Kind) Suffix() string {
+	if k == Main || k == "" {
+		return ""
+	}
+	return " (" + string(k) + ")"
+}
+
 // End is how a container ended: [ContainerStateTerminated], as far as people need it.
 type End struct {
 	ExitCode   int32
@@ -37,7 +45,7 @@ func (e *End) String() string {
 	if e.Signal != 0 {
 		text += fmt.Sprintf(", signal %d", e.Signal)
 	}
-	if e.Reason != "" {
+	if e.Reason != "" && e.Reason != "Error" { // which only says that the code is not 0
 		text += " (" + e.Reason + ")"
 	}
 	return text

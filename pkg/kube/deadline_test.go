@@ -116,7 +116,7 @@ func TestAServerThatIsNotThereIsAnErrorThatNamesIt(t *testing.T) {
 	if err == nil {
 		t.Fatal("a list came from nowhere")
 	}
-	for _, want := range []string{"ask " + address, "connection refused"} {
+	for _, want := range []string{"connect to " + address, "connection refused"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the message is %q; it does not hold %q", err, want)
 		}

@@ -7,8 +7,10 @@ import (
 	"io"
 	"math"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -167,6 +169,14 @@ func (l *PodLister) get(ctx context.Context, address, accept string) (*http.Resp
 		// http.Client wraps errors in the whole URL, which says nothing that is not known.
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
+		}
+		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" && dial.Err != nil {
+			// It would say the address again, and "connect" twice.
+			err = dial.Err
+			if call := (*os.SyscallError)(nil); errors.As(err, &call) {
+				err = call.Err
+			}
+			return nil, fmt.Errorf("connect to %s: %w", request.URL.Host, err)
 		}
 		return nil, fmt.Errorf("ask %s: %w", request.URL.Host, err)
 	}

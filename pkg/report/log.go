@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 	"unicode"
@@ -20,9 +23,10 @@ import (
 
 // LogOptions say how a [Log] looks.
 type LogOptions struct {
-	JSON  bool // records of slog's JSON, instead of lines for people
-	Debug bool // a line for each check
-	Color bool
+	JSON     bool // records of slog's JSON, instead of lines for people
+	Debug    bool // a line for each check
+	Terminal bool // somebody is watching: times without their date
+	Color    bool
 }
 
 // Log is the log of a run, for people: each thing that happens is one sentence. As JSON, the sentence is the msg, and
@@ -35,6 +39,7 @@ type Log struct {
 
 	// What has been said already is not said again.
 	limit    int64
+	interval time.Duration
 	crashes  int64
 	blocked  map[string]bool
 	faults   map[string]bool // said in this streak, without digits
@@ -42,6 +47,7 @@ type Log struct {
 	faultAt  time.Duration // when a fault was last said, since the start of the run
 	last     runner.Event
 	notReady []string // at the last check that succeeded
+	words    bool     // last words were said
 	timeline timeline
 }
 
@@ -58,12 +64,19 @@ func NewLog(w io.Writer, opts LogOptions) *Log {
 	if opts.JSON {
 		handler = slog.NewJSONHandler(escapedLines{w}, &slog.HandlerOptions{Level: level})
 	} else {
+		timeFormat := "2006-01-02T15:04:05Z07:00"
+		if opts.Terminal {
+			timeFormat = time.TimeOnly
+		}
 		handler = tint.NewTextHandler(w, &tint.Options{
-			Level: level, TimeFormat: "2006-01-02T15:04:05Z07:00", NoColor: !opts.Color,
+			Level: level, TimeFormat: timeFormat, NoColor: !opts.Color,
 			// The sentence says it all: its facts are for the JSON.
 			ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
 				if len(groups) > 0 || attr.Key != slog.TimeKey && attr.Key != slog.LevelKey && attr.Key != slog.MessageKey {
 					return slog.Attr{}
+				}
+				if attr.Key == slog.LevelKey && attr.Value.Any() == slog.LevelInfo {
+					return slog.String(slog.LevelKey, "INF") // without color: that is for what is not as it should be
 				}
 				return attr
 			},
@@ -112,7 +125,7 @@ func LostLines(asJSON bool) func(lost int) []byte {
 
 // Start logs what is checked, how, and till when.
 func (l *Log) Start(version string, plan runner.Plan, namespace, selector string) {
-	l.limit = plan.CrashLimit
+	l.limit, l.interval = plan.CrashLimit, plan.Interval
 	now := time.Now()
 	at := func(d time.Duration) string {
 		if d >= 24*time.Hour {
@@ -127,11 +140,12 @@ func (l *Log) Start(version string, plan runner.Plan, namespace, selector string
 	if plan.Count > 0 && plan.MaxDuration > 0 {
 		how += fmt.Sprintf(", for at most %s", exact(plan.MaxDuration))
 	}
-	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s checks the pods with %s in namespace %s %s, until %s (%s at the latest, if the API server fails); the gate fails at %s",
-		version, selector, namespace, how, at(plan.Expected()), at(plan.Latest()), crashes(plan.CrashLimit)),
+	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s, a release gate: %s of the pods with %s in namespace %s, all pods together, will fail this release",
+		version, crashes(plan.CrashLimit), selector, namespace),
 		slog.String("version", version), slog.String("namespace", namespace), slog.String("selector", selector),
 		slog.Float64("intervalSeconds", plan.Interval.Seconds()), slog.Float64("expectedSeconds", plan.Expected().Seconds()),
 		slog.Float64("latestSeconds", plan.Latest().Seconds()), slog.Int64("limit", plan.CrashLimit))
+	l.Info(fmt.Sprintf("it checks %s, until %s (%s at the latest, if the API server does not answer)", how, at(plan.Expected()), at(plan.Latest())))
 	if warning := plan.UnreachableLimit(); warning != "" {
 		l.Warn(warning)
 	}
@@ -162,7 +176,7 @@ func (l *Log) checked(e runner.Checked) {
 	}
 	l.notReady = e.Tally.NotReady
 	l.pods(e)
-	l.newCrashes(e.Tally)
+	l.newCrashes(e)
 	l.newBlocked(e.Tally.Blocked)
 	if l.debug {
 		l.say(slog.LevelDebug, "check", fmt.Sprintf("check %d: %s, crashes %d/%d, %d not Ready, %d cannot start; took %s", e.Number,
@@ -179,7 +193,11 @@ func (l *Log) pods(e runner.Checked) {
 		return
 	}
 	if n := len(t.Appeared); n > 0 {
-		l.say(slog.LevelInfo, "podsAppeared", fmt.Sprintf("%s appeared: %s", count(n, "pod"), names(t.Appeared)), slog.Any("appeared", t.Appeared[:min(n, mostLines)]), slog.Int("pods", t.Pods))
+		appeared := count(n, "pod") + " appeared"
+		if e.Number == 1 {
+			appeared = count(n, "pod") + " found" // they may have been there for long
+		}
+		l.say(slog.LevelInfo, "podsAppeared", fmt.Sprintf("%s: %s", appeared, names(t.Appeared)), slog.Any("appeared", t.Appeared[:min(n, mostLines)]), slog.Int("pods", t.Pods))
 	}
 	if n := len(t.Gone); n > 0 {
 		whose := "their"
@@ -190,7 +208,8 @@ func (l *Log) pods(e runner.Checked) {
 	}
 }
 
-func (l *Log) newCrashes(t checker.Tally) {
+func (l *Log) newCrashes(e runner.Checked) {
+	t := e.Tally
 	for i, c := range t.New {
 		if i == mostLines {
 			l.say(slog.LevelWarn, "moreCrashes", fmt.Sprintf("crashes %d/%d: %s crashed too", t.Crashes, l.limit, count(len(t.New)-i, "more container")),
@@ -198,11 +217,11 @@ func (l *Log) newCrashes(t checker.Tally) {
 			break
 		}
 		l.crashes += c.New
-		which, ended := "crash", "ended with"
+		which := "crash"
 		if c.New > 1 {
-			which, ended = "crashes", "ended "+count(c.New, "time")+", at last with"
+			which = "crashes"
 		}
-		text := fmt.Sprintf("%s %d/%d: %s/%s %s %s%s", which, l.crashes, l.limit, c.Pod, c.Container, ended, c.End, hint(c.End))
+		text := fmt.Sprintf("%s %d/%d: %s/%s%s %s %s%s", which, l.crashes, l.limit, c.Pod, c.Container, c.Kind.Suffix(), ended(c.New, e.Number == 1), c.End, hint(c.End))
 		facts := append([]slog.Attr{slog.Int64("crashes", l.crashes), slog.Int64("limit", l.limit)},
 			containerFacts(c.Pod, c.Container, c.Kind, c.Crashes, c.End)...)
 		if c.End != nil && gist(c.End.Message) != "" {
@@ -211,6 +230,24 @@ func (l *Log) newCrashes(t checker.Tally) {
 		l.say(slog.LevelWarn, "crash", text, facts...)
 	}
 	l.crashes = t.Crashes
+}
+
+// ended says how often a container ended; what the first check finds has happened before.
+func ended(times int64, before bool) string {
+	text := "ended"
+	if before {
+		text = "had ended"
+	}
+	if times > 1 {
+		text += " " + count(times, "time")
+	}
+	if before {
+		text += " before the first check"
+	}
+	if times > 1 {
+		text += ", the last time"
+	}
+	return text + " with"
 }
 
 // containerFacts are those of a crashed container. What is unknown is left out.
@@ -272,7 +309,11 @@ func (l *Log) checkFailed(e runner.CheckFailed) {
 		l.say(slog.LevelDebug, "checkFailed", fmt.Sprintf("the check failed again (%s in a row), next attempt in %s: %v", count(e.Failures, "failure"), short(e.RetryIn), e.Err), facts...)
 	default:
 		l.faults[fault], l.anyFault, l.faultAt = true, true, e.Elapsed
-		l.say(slog.LevelWarn, "checkFailed", fmt.Sprintf("the check failed and is tried again for %s before the run gives up: %v", short(e.GiveUpIn), e.Err), facts...)
+		again := fmt.Sprintf("is tried again for %s before the run gives up", short(e.GiveUpIn))
+		if e.GiveUpIn <= 0 {
+			again = "is tried one last time, since API_GRACE is over"
+		}
+		l.say(slog.LevelWarn, "checkFailed", fmt.Sprintf("the check failed and %s: %v", again, e.Err), facts...)
 	}
 }
 
@@ -297,6 +338,7 @@ const longestLogLine = 1000
 
 // LastWords logs the last lines of a crashed container's own log, each behind a bar.
 func (l *Log) LastWords(words LastWords) {
+	l.words = true
 	text := strings.TrimRight(string(words.Log), "\r\n")
 	heading := fmt.Sprintf("last log lines of %s/%s:", words.Pod, words.Container)
 	if l.json {
@@ -325,14 +367,17 @@ func (l *Log) Close(r Result) {
 		}
 		l.summary(r)
 	}
-	if advice := l.advice(r); advice != "" {
+	for _, advice := range l.advice(r) {
 		l.say(slog.LevelInfo, "advice", advice)
 	}
 	level := slog.LevelError
-	if r.Verdict == runner.Pass {
+	switch {
+	case r.Verdict == runner.Pass && len(l.notReady) > 0:
+		level = slog.LevelWarn
+	case r.Verdict == runner.Pass:
 		level = slog.LevelInfo
 	}
-	l.say(level, "verdict", verdictSentence(r), slog.String("verdict", string(r.Verdict)), slog.Int("exitCode", Code(r.Outcome)),
+	l.say(level, "verdict", fmt.Sprintf("%s (exit code %d): %s", verdictWord(r), Code(r.Outcome), reasonSentence(r)), slog.String("verdict", string(r.Verdict)), slog.Int("exitCode", Code(r.Outcome)),
 		slog.Int64("crashes", r.Crashes), slog.Int64("limit", r.Limit))
 }
 
@@ -356,29 +401,61 @@ func (l *Log) summary(r Result) {
 	if r.FailedChecks > 0 {
 		failed = fmt.Sprintf(" and %s", count(r.FailedChecks, "failed attempt"))
 	}
-	l.say(slog.LevelInfo, "summary", fmt.Sprintf("%s%s in %s, %s seen; the longest time without a successful check was %s",
-		count(r.Checks, "check"), failed, short(r.Elapsed), count(r.Pods, "pod"), short(r.LongestGap)),
+	gap := ""
+	if r.LongestGap > 2*l.interval { // less is as it should be
+		gap = "; the longest time without a successful check was " + short(r.LongestGap)
+	}
+	l.say(slog.LevelInfo, "summary", fmt.Sprintf("%s%s in %s, %s seen%s", count(r.Checks, "check"), failed, short(r.Elapsed), count(r.Pods, "pod"), gap),
 		slog.Int64("checks", r.Checks), slog.Int64("failedChecks", r.FailedChecks), slog.Int("pods", r.Pods),
 		slog.Float64("elapsedSeconds", seconds(r.Elapsed)), slog.Float64("longestGapSeconds", seconds(r.LongestGap)))
 }
 
-// advice names the command that shows more.
-func (l *Log) advice(r Result) string {
+// advice names what shows more, and what to do where the verdict does not say it.
+func (l *Log) advice(r Result) []string {
 	_, observed := l.last.(runner.Checked)
+	const noVerdict = "this is no verdict on the release: do not promote it on this"
 	switch {
 	case r.Verdict == runner.Fail && len(r.Containers) > 0:
-		c := r.Containers[0]
-		return fmt.Sprintf("to read what the worst one logged, while its pod exists: kubectl -n %s logs %s -c %s --previous", r.Namespace, c.Pod, c.Container)
+		return l.adviceOnCrashes(r)
 	case r.Verdict == runner.NotReady && len(l.notReady) > 0:
-		return fmt.Sprintf("to see why it is not Ready: kubectl -n %s describe pod %s", r.Namespace, l.notReady[0])
+		return []string{fmt.Sprintf("to see why it is not Ready: kubectl -n %s describe pod %s", r.Namespace, l.notReady[0])}
 	case r.Verdict == runner.Inconclusive && observed:
-		return fmt.Sprintf("to see which pods there are, and their labels: kubectl -n %s get pods --show-labels", r.Namespace)
+		return []string{fmt.Sprintf("to see which pods there are, and their labels: kubectl -n %s get pods --show-labels", r.Namespace)}
+	case r.Verdict == runner.Inconclusive:
+		return []string{fmt.Sprintf("%s; when what the reason names is mended, and kubectl -n %s get pods answers, run the gate again", noVerdict, r.Namespace)}
+	case r.Verdict == runner.Interrupted && r.Signal == syscall.SIGTERM:
+		return []string{noVerdict + "; SIGTERM comes with a deleted Job (a cancelled analysis, say), a deadline of the Job, or a node that is drained"}
+	case r.Verdict == runner.Interrupted:
+		return []string{noVerdict}
 	}
-	return ""
+	return nil
+}
+
+func (l *Log) adviceOnCrashes(r Result) (advice []string) {
+	sidecars := map[string]bool{}
+	for _, c := range r.Containers {
+		if c.Kind != checker.Sidecar {
+			clear(sidecars)
+			break
+		}
+		sidecars[c.Container] = true
+	}
+	if len(sidecars) > 0 {
+		advice = append(advice, fmt.Sprintf("only sidecars crashed; if they are not part of the release, IGNORE_CONTAINERS=%s leaves them out",
+			strings.Join(slices.Sorted(maps.Keys(sidecars)), ",")))
+	}
+	switch c := r.Containers[0]; {
+	case c.End != nil && c.End.Reason == "OOMKilled": // a SIGKILL leaves no words
+		advice = append(advice, fmt.Sprintf("to see the memory limit of the worst one, while its pod exists: kubectl -n %s describe pod %s", r.Namespace, c.Pod))
+	case !l.words:
+		advice = append(advice, fmt.Sprintf("to read what the worst one logged, while its pod exists: kubectl -n %s logs %s -c %s --previous "+
+			"(a rollback deletes it; CRASH_LOG_LINES=20 would keep its last lines here)", r.Namespace, c.Pod, c.Container))
+	}
+	return advice
 }
 
 const (
-	// mostRows is the number of containers in the closing table: with the timeline, the summary, the advice and the
+	// mostRows is the number of containers in the closing table: with the timeline, the summary, a line of advice and the
 	// verdict, it fits in ten lines.
 	mostRows = 4
 	// longestReason is in bytes.
@@ -389,7 +466,7 @@ const (
 func table(crashed []checker.ContainerCrashes) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CRASHES\tEXIT CODE\tREASON\tKIND\tLAST END\tPOD/CONTAINER")
+	fmt.Fprintln(w, "CRASHES\tEXIT CODE\tREASON\tKIND\tLAST CRASH\tPOD/CONTAINER")
 	for _, c := range crashed[:min(len(crashed), mostRows)] {
 		exitCode, reason, finished := "?", "?", "?"
 		if c.End != nil {

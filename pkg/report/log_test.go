@@ -58,27 +58,28 @@ func record(opts report.LogOptions, tell func(*report.Log)) string {
 func TestLogOfAFailingRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // where it is always midnight
 		got := record(report.LogOptions{}, tell)
-		want := strings.ReplaceAll(`AT INF crashcheck v1.2.3 checks the pods with pod-template-hash=6fd8d747 in namespace shop every 5s for 5m, until 00:05:00 (00:06:10 at the latest, if the API server fails); the gate fails at 5 crashes
+		want := strings.ReplaceAll(`AT INF crashcheck v1.2.3, a release gate: 5 crashes of the pods with pod-template-hash=6fd8d747 in namespace shop, all pods together, will fail this release
+AT INF it checks every 5s for 5m, until 00:05:00 (00:06:10 at the latest, if the API server does not answer)
 AT WRN no pod matches yet
 AT INF 3 pods appeared: web-6fd8d747-abcde, web-6fd8d747-fghij, web-6fd8d747-klmno
 AT WRN web-6fd8d747-klmno/app cannot start: ImagePullBackOff: Back-off pulling image "web:2"
-AT WRN crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it ran out of memory (see the memory limit of the container)
+AT WRN crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows
 AT WRN the check failed and is tried again for 1m before the run gives up: list pods with pod-template-hash=6fd8d747: ask 10.0.0.1:443: connection refused
 AT INF checks succeed again, after 2 failed attempts; the pods were not observed for 5s
 AT INF 1 pod gone (its crashes stay counted): web-6fd8d747-klmno
-AT WRN crashes 3/5: web-6fd8d747-abcde/app ended 2 times, at last with exit code 137, signal 9 (OOMKilled): it ran out of memory (see the memory limit of the container)
-AT WRN crash 4/5: web-6fd8d747-fghij/proxy ended with exit code 2 (Error); its last words: panic: no such table: orders
+AT WRN crashes 3/5: web-6fd8d747-abcde/app ended 2 times, the last time with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows
+AT WRN crash 4/5: web-6fd8d747-fghij/proxy (sidecar) ended with exit code 2: an error of the program's own, such as a Go panic; its last words: panic: no such table: orders
 AT WRN the termination message could not be written
 last log lines of web-6fd8d747-abcde/app:
   | loading    all orders
   | \x1b[31mallocating\x1b[0m
-CRASHES  EXIT CODE  REASON     KIND     LAST END  POD/CONTAINER
-3        137        OOMKilled  main     23:59:58  web-6fd8d747-abcde/app
-1        2          Error      sidecar  23:59:58  web-6fd8d747-fghij/proxy
-timeline, 1s a character: ..........1?????????3 (1-9 or +: crashes seen, ?: checks failed)
-AT INF 61 checks and 2 failed attempts in 20s, 3 pods seen; the longest time without a successful check was 5s
-AT INF to read what the worst one logged, while its pod exists: kubectl -n shop logs web-6fd8d747-abcde -c app --previous
-AT ERR FAIL: 4 crashes seen within 20s, CRASH_LIMIT is 4
+CRASHES  EXIT CODE  REASON     KIND     LAST CRASH  POD/CONTAINER
+3        137        OOMKilled  main     23:59:58    web-6fd8d747-abcde/app
+1        2          Error      sidecar  23:59:58    web-6fd8d747-fghij/proxy
+timeline, 1s a character, digits are crashes, ? unobserved: ..........1?????????3
+AT INF 61 checks and 2 failed attempts in 20s, 3 pods seen
+AT INF to see the memory limit of the worst one, while its pod exists: kubectl -n shop describe pod web-6fd8d747-abcde
+AT ERR FAIL (exit code 1): 4 crashes seen within 20s, CRASH_LIMIT is 4
 `, "AT ", "2000-01-01T00:00:00Z ")
 		if got != want {
 			t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -121,22 +122,24 @@ func TestColorsAreTheOnlyDifferenceOnATerminal(t *testing.T) {
 
 func TestStartLine(t *testing.T) {
 	for _, test := range []struct {
-		claim string
-		plan  runner.Plan
-		want  string
+		claim       string
+		plan        runner.Plan
+		limit, when string
 	}{
-		{"a window by time", fiveMinutes, "every 5s for 5m, until 00:05:00 (00:06:10 at the latest, if the API server fails); the gate fails at 5 crashes"},
+		{"a window by time", fiveMinutes, "5 crashes", "every 5s for 5m, until 00:05:00 (00:06:10"},
 		{"a number of checks", runner.Plan{Interval: 90 * time.Second, Count: 3, CrashLimit: 1, APIGrace: 30 * time.Second},
-			"3 times, one every 1m30s, until 00:03:00 (00:06:30 at the latest, if the API server fails); the gate fails at 1 crash"},
+			"1 crash", "3 times, one every 1m30s, until 00:03:00 (00:06:30"},
 		{"a number of checks, with a cap", runner.Plan{Interval: time.Second, Count: 1, MaxDuration: time.Hour, CrashLimit: 2},
-			"1 time, one every 1s, for at most 1h, until 00:00:00 (01:00:10 at the latest, if the API server fails); the gate fails at 2 crashes"},
+			"2 crashes", "1 time, one every 1s, for at most 1h, until 00:00:00 (01:00:10"},
 		{"days have a date", runner.Plan{Interval: time.Minute, Duration: 48 * time.Hour, CrashLimit: 1, APIGrace: time.Minute},
-			"every 1m for 48h, until 2000-01-03 00:00 (2000-01-03 00:01 at the latest, if the API server fails); the gate fails at 1 crash"},
+			"1 crash", "every 1m for 48h, until 2000-01-03 00:00 (2000-01-03 00:01"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				got := record(report.LogOptions{}, func(log *report.Log) { log.Start("v1", test.plan, "ns", "a=b") })
-				if want := "2000-01-01T00:00:00Z INF crashcheck v1 checks the pods with a=b in namespace ns " + test.want + "\n"; got != want {
+				want := "2000-01-01T00:00:00Z INF crashcheck v1, a release gate: " + test.limit + " of the pods with a=b in namespace ns, all pods together, will fail this release\n" +
+					"2000-01-01T00:00:00Z INF it checks " + test.when + " at the latest, if the API server does not answer)\n"
+				if got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 			})
@@ -154,7 +157,7 @@ func TestStartWarnsOfALimitThatCannotBeReached(t *testing.T) {
 }
 
 // forged is what a hostile container would like to say.
-const forged = "x\n2000-01-01T00:00:00Z INF PASS: all is well\r\x1b[2K\u009b1A\u202e\x00\xff"
+const forged = "x\n2000-01-01T00:00:00Z INF PASS (exit code 0): all is well\r\x1b[2K\u009b1A\u202e\x00\xff"
 
 func TestTextFromTheClusterForgesNothing(t *testing.T) {
 	hostile := func(log *report.Log) {
@@ -226,23 +229,24 @@ func TestJSONLogHasTheSameSentencesAndTheFacts(t *testing.T) {
 			got = append(got, string(text))
 		}
 		want := []string{
-			`{"event":"start","expectedSeconds":300,"intervalSeconds":5,"latestSeconds":370,"level":"INFO","limit":5,"msg":"crashcheck v1.2.3 checks the pods with pod-template-hash=6fd8d747 in namespace shop every 5s for 5m, until 00:05:00 (00:06:10 at the latest, if the API server fails); the gate fails at 5 crashes","namespace":"shop","selector":"pod-template-hash=6fd8d747","version":"v1.2.3"}`,
+			`{"event":"start","expectedSeconds":300,"intervalSeconds":5,"latestSeconds":370,"level":"INFO","limit":5,"msg":"crashcheck v1.2.3, a release gate: 5 crashes of the pods with pod-template-hash=6fd8d747 in namespace shop, all pods together, will fail this release","namespace":"shop","selector":"pod-template-hash=6fd8d747","version":"v1.2.3"}`,
+			`{"event":"info","level":"INFO","msg":"it checks every 5s for 5m, until 00:05:00 (00:06:10 at the latest, if the API server does not answer)"}`,
 			`{"event":"noPods","level":"WARN","msg":"no pod matches yet","pods":0}`,
 			`{"appeared":["web-6fd8d747-abcde","web-6fd8d747-fghij","web-6fd8d747-klmno"],"event":"podsAppeared","level":"INFO","msg":"3 pods appeared: web-6fd8d747-abcde, web-6fd8d747-fghij, web-6fd8d747-klmno","pods":3}`,
 			`{"container":"app","event":"cannotStart","level":"WARN","message":"Back-off pulling image \"web:2\"","msg":"web-6fd8d747-klmno/app cannot start: ImagePullBackOff: Back-off pulling image \"web:2\"","pod":"web-6fd8d747-klmno","reason":"ImagePullBackOff"}`,
-			`{"container":"app","containerCrashes":1,"crashes":1,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it ran out of memory (see the memory limit of the container)","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
+			`{"container":"app","containerCrashes":1,"crashes":1,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
 			`{"error":"list pods with pod-template-hash=6fd8d747: ask 10.0.0.1:443: connection refused","event":"checkFailed","failures":1,"giveUpSeconds":60,"level":"WARN","msg":"the check failed and is tried again for 1m before the run gives up: list pods with pod-template-hash=6fd8d747: ask 10.0.0.1:443: connection refused","retrySeconds":0.5}`,
 			`{"event":"checksRecovered","failures":2,"level":"INFO","msg":"checks succeed again, after 2 failed attempts; the pods were not observed for 5s","unobservedSeconds":5}`,
 			`{"event":"podsGone","gone":["web-6fd8d747-klmno"],"level":"INFO","msg":"1 pod gone (its crashes stay counted): web-6fd8d747-klmno","pods":2}`,
-			`{"container":"app","containerCrashes":3,"crashes":3,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crashes 3/5: web-6fd8d747-abcde/app ended 2 times, at last with exit code 137, signal 9 (OOMKilled): it ran out of memory (see the memory limit of the container)","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
-			`{"container":"proxy","containerCrashes":1,"crashes":4,"event":"crash","exitCode":2,"finishedAt":"1999-12-31T23:59:58Z","kind":"sidecar","level":"WARN","limit":5,"message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","msg":"crash 4/5: web-6fd8d747-fghij/proxy ended with exit code 2 (Error); its last words: panic: no such table: orders","pod":"web-6fd8d747-fghij","reason":"Error"}`,
+			`{"container":"app","containerCrashes":3,"crashes":3,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crashes 3/5: web-6fd8d747-abcde/app ended 2 times, the last time with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
+			`{"container":"proxy","containerCrashes":1,"crashes":4,"event":"crash","exitCode":2,"finishedAt":"1999-12-31T23:59:58Z","kind":"sidecar","level":"WARN","limit":5,"message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","msg":"crash 4/5: web-6fd8d747-fghij/proxy (sidecar) ended with exit code 2: an error of the program's own, such as a Go panic; its last words: panic: no such table: orders","pod":"web-6fd8d747-fghij","reason":"Error"}`,
 			`{"event":"warning","level":"WARN","msg":"the termination message could not be written"}`,
 			`{"container":"app","event":"lastWords","level":"INFO","log":"loading\tall orders\r\n\u001b[31mallocating\u001b[0m","msg":"last log lines of web-6fd8d747-abcde/app:","pod":"web-6fd8d747-abcde"}`,
 			`{"container":"app","containerCrashes":3,"event":"crashedContainer","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"INFO","msg":"web-6fd8d747-abcde/app: 3 crashes, the last one with exit code 137, signal 9 (OOMKilled)","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
-			`{"container":"proxy","containerCrashes":1,"event":"crashedContainer","exitCode":2,"finishedAt":"1999-12-31T23:59:58Z","kind":"sidecar","level":"INFO","message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","msg":"web-6fd8d747-fghij/proxy: 1 crash, the last one with exit code 2 (Error)","pod":"web-6fd8d747-fghij","reason":"Error"}`,
-			`{"checks":61,"elapsedSeconds":20,"event":"summary","failedChecks":2,"level":"INFO","longestGapSeconds":5.002,"msg":"61 checks and 2 failed attempts in 20s, 3 pods seen; the longest time without a successful check was 5s","pods":3}`,
-			`{"event":"advice","level":"INFO","msg":"to read what the worst one logged, while its pod exists: kubectl -n shop logs web-6fd8d747-abcde -c app --previous"}`,
-			`{"crashes":4,"event":"verdict","exitCode":1,"level":"ERROR","limit":5,"msg":"FAIL: 4 crashes seen within 20s, CRASH_LIMIT is 4","verdict":"fail"}`,
+			`{"container":"proxy","containerCrashes":1,"event":"crashedContainer","exitCode":2,"finishedAt":"1999-12-31T23:59:58Z","kind":"sidecar","level":"INFO","message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","msg":"web-6fd8d747-fghij/proxy: 1 crash, the last one with exit code 2","pod":"web-6fd8d747-fghij","reason":"Error"}`,
+			`{"checks":61,"elapsedSeconds":20,"event":"summary","failedChecks":2,"level":"INFO","longestGapSeconds":5.002,"msg":"61 checks and 2 failed attempts in 20s, 3 pods seen","pods":3}`,
+			`{"event":"advice","level":"INFO","msg":"to see the memory limit of the worst one, while its pod exists: kubectl -n shop describe pod web-6fd8d747-abcde"}`,
+			`{"crashes":4,"event":"verdict","exitCode":1,"level":"ERROR","limit":5,"msg":"FAIL (exit code 1): 4 crashes seen within 20s, CRASH_LIMIT is 4","verdict":"fail"}`,
 		}
 		for i := range max(len(got), len(want)) {
 			switch {
@@ -408,19 +412,19 @@ func TestEndOfTheLog(t *testing.T) {
 		result report.Result
 		want   string
 	}{
-		{"a pass is no error", nil, result(runner.Pass, "no crashes"), summary + "INF PASS: no crashes\n"},
+		{"a pass is no error", nil, result(runner.Pass, "no crashes"), summary + "INF PASS (exit code 0): no crashes\n"},
 		{"too few pods: which are there?", []runner.Event{runner.Checked{Number: 2}}, noPods,
 			"INF 61 checks in 5m1s, 0 pods seen; the longest time without a successful check was 5s\n" +
-				"INF to see which pods there are, and their labels: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE: no pod ever matched a=b\n"},
+				"INF to see which pods there are, and their labels: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): no pod ever matched a=b\n"},
 		{"where nothing was seen, pods are not the matter", []runner.Event{runner.CheckFailed{Err: errors.New("401"), Failures: 1, Final: true}}, once,
-			"timeline, 1s a character: ?????????? (1-9 or +: crashes seen, ?: checks failed)\n" +
-				"INF 0 checks and 1 failed attempt in 10s, 0 pods seen; the longest time without a successful check was 5s\nERR INCONCLUSIVE: 401\n"},
+			"timeline, 1s a character, ? unobserved: ??????????\n" +
+				"INF 0 checks and 1 failed attempt in 10s, 0 pods seen; the longest time without a successful check was 5s\nINF this is no verdict on the release: do not promote it on this; when what the reason names is mended, and kubectl -n shop get pods answers, run the gate again\nERR INCONCLUSIVE (exit code 3): 401\n"},
 		{"not ready: describe tells why", []runner.Event{notReady}, result(runner.NotReady, "2 of 2 pods were not Ready"),
-			summary + "INF to see why it is not Ready: kubectl -n shop describe pod web-1\nERR NOT READY: 2 of 2 pods were not Ready\n"},
+			summary + "INF to see why it is not Ready: kubectl -n shop describe pod web-1\nERR NOT READY (exit code 4): 2 of 2 pods were not Ready\n"},
 		{"one fault is the verdict's reason", nil, report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "HASH: required"}, Faults: []string{"HASH: required"}},
-			"ERR INVALID: HASH: required\n"},
+			"ERR INVALID (exit code 2): HASH: required\n"},
 		{"several faults have a line each", nil, report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "HASH: required; COUNT: bad"}, Faults: []string{"HASH: required", "COUNT: bad"}},
-			"ERR HASH: required\nERR COUNT: bad\nERR INVALID: the configuration has 2 faults; crashcheck --help explains the variables\n"},
+			"ERR HASH: required\nERR COUNT: bad\nERR INVALID (exit code 2): the configuration has 2 faults; crashcheck --help explains the variables\n"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			got := record(report.LogOptions{}, func(log *report.Log) {
@@ -456,20 +460,20 @@ func TestTheLastTenLinesTellWhatCrashedAndWhy(t *testing.T) {
 		lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n")
 		last := lines[len(lines)-10:]
 		want := []string{
-			"CRASHES  EXIT CODE  REASON                  KIND  LAST END  POD/CONTAINER",
-			"3        137        ContainerStatusUnknow…  main  23:59:58  checkout-service-6fd8d747b5-00000/app",
-			"3        137        ContainerStatusUnknow…  main  23:59:58  checkout-service-6fd8d747b5-00001/app",
-			"3        137        ContainerStatusUnknow…  main  23:59:58  checkout-service-6fd8d747b5-00002/app",
-			"3        137        ContainerStatusUnknow…  main  23:59:58  checkout-service-6fd8d747b5-00003/app",
+			"CRASHES  EXIT CODE  REASON                  KIND  LAST CRASH  POD/CONTAINER",
+			"3        137        ContainerStatusUnknow…  main  23:59:58    checkout-service-6fd8d747b5-00000/app",
+			"3        137        ContainerStatusUnknow…  main  23:59:58    checkout-service-6fd8d747b5-00001/app",
+			"3        137        ContainerStatusUnknow…  main  23:59:58    checkout-service-6fd8d747b5-00002/app",
+			"3        137        ContainerStatusUnknow…  main  23:59:58    checkout-service-6fd8d747b5-00003/app",
 			"and 46 more containers",
-			"timeline, 1m12s a character: 1" + strings.Repeat("?", 50) + " (1-9 or +: crashes seen, ?: checks failed)",
+			"timeline, 1m12s a character, digits are crashes, ? unobserved: 1" + strings.Repeat("?", 50),
 		}
 		for i := range want {
 			if last[i] != want[i] {
 				t.Errorf("got  %s\nwant %s", last[i], want[i])
 			}
 		}
-		if !strings.HasSuffix(last[9], "ERR FAIL: 150 crashes") {
+		if !strings.HasSuffix(last[9], "ERR FAIL (exit code 1): 150 crashes") {
 			t.Errorf("the last line is %s", last[9])
 		}
 	})

@@ -26,6 +26,7 @@ type Progress struct {
 	pods            int
 	lastCheck       time.Time
 	failures        int64
+	givesUp         time.Time
 
 	stop chan struct{}
 	done chan struct{}
@@ -90,7 +91,7 @@ func (p *Progress) Observe(event runner.Event) {
 		p.checks, p.crashes, p.pods = e.Number, e.Tally.Crashes, e.Tally.Pods
 		p.lastCheck, p.failures = time.Now(), 0
 	case runner.CheckFailed:
-		p.failures = e.Failures
+		p.failures, p.givesUp = e.Failures, time.Now().Add(e.GiveUpIn)
 	}
 }
 
@@ -136,19 +137,26 @@ func draw(position, total int64, width int, description string) string {
 }
 
 func (p *Progress) description(elapsed time.Duration) string {
-	parts := []string{fmt.Sprintf("crashes %d/%d", p.crashes, p.plan.CrashLimit), count(p.pods, "pod"), count(p.checks, "check")}
-	if p.plan.Count > 0 {
-		parts[2] = fmt.Sprintf("check %d/%d", p.checks, p.plan.Count)
+	parts := []string{fmt.Sprintf("crashes %d/%d", p.crashes, p.plan.CrashLimit)}
+	since := time.Since(p.lastCheck)
+	if p.failures > 0 || since-silence > p.plan.Interval { // what matters most then
+		news := "no check succeeded yet"
+		if p.checks > 0 {
+			news = "last check " + exact(since.Round(time.Second)) + " ago"
+		}
+		if left := time.Until(p.givesUp); p.failures > 0 && left > 0 {
+			news += ", gives up in " + exact(left.Round(time.Second))
+		}
+		if p.failures > 0 || p.checks > 0 {
+			parts = append(parts, news)
+		}
 	}
 	if left := p.plan.Expected() - elapsed; left > 0 {
 		parts = append(parts, exact(left.Round(time.Second))+" left")
 	}
-	since := time.Since(p.lastCheck)
-	switch silent := p.failures > 0 || since-silence > p.plan.Interval; {
-	case silent && p.checks > 0:
-		parts = append(parts, "last check "+exact(since.Round(time.Second))+" ago")
-	case silent && p.failures > 0:
-		parts = append(parts, "no check succeeded yet")
+	parts = append(parts, count(p.pods, "pod"))
+	if p.plan.Count > 0 {
+		return strings.Join(append(parts, fmt.Sprintf("check %d/%d", p.checks, p.plan.Count)), ", ")
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(append(parts, count(p.checks, "check")), ", ")
 }

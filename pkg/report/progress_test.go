@@ -88,12 +88,12 @@ func TestProgressTellsOfTheRun(t *testing.T) {
 		term := newTerminal(t, 200, fiveMinutes)
 		defer term.progress.Close()
 		term.expect("")
-		term.after(time.Second).expect("0% [                        ]  crashes 0/5, 0 pods, 0 checks, 4m59s left")
+		term.after(time.Second).expect("0% [                        ]  crashes 0/5, 4m59s left, 0 pods, 0 checks")
 		term.progress.Observe(checked(1, 0, 1))
-		term.after(time.Second).expect("0% [                        ]  crashes 0/5, 1 pod, 1 check, 4m58s left")
+		term.after(time.Second).expect("0% [                        ]  crashes 0/5, 4m58s left, 1 pod, 1 check")
 		term.after(2*time.Minute + 28*time.Second)
 		term.progress.Observe(checked(30, 2, 3))
-		term.after(time.Second).expect("50% [===========>            ]  crashes 2/5, 3 pods, 30 checks, 2m29s left")
+		term.after(time.Second).expect("50% [===========>            ]  crashes 2/5, 2m29s left, 3 pods, 30 checks")
 		term.after(2*time.Minute + 29*time.Second)
 		term.progress.Observe(checked(60, 4, 3))
 		term.after(time.Second).expect("100% [========================]  crashes 4/5, 3 pods, 60 checks")
@@ -112,19 +112,19 @@ func TestProgressTellsOfSilence(t *testing.T) {
 		}
 		term.progress.Observe(runner.CheckFailed{Err: errors.New("refused"), Failures: 1})
 		term.after(time.Second)
-		end("0 checks, 4m59s left, no check succeeded yet")
+		end("crashes 0/5, no check succeeded yet, 4m59s left, 0 pods, 0 checks")
 		term.progress.Observe(checked(1, 0, 1))
 		term.after(6 * time.Second)
-		end("1 check, 4m53s left")
+		end("crashes 0/5, 4m53s left, 1 pod, 1 check")
 		term.after(2 * time.Second) // the next one was due three seconds ago
-		end("1 check, 4m51s left, last check 8s ago")
+		end("crashes 0/5, last check 8s ago, 4m51s left, 1 pod, 1 check")
 		term.progress.Observe(checked(2, 0, 1))
-		term.progress.Observe(runner.CheckFailed{Err: errors.New("refused"), Failures: 1})
+		term.progress.Observe(runner.CheckFailed{Err: errors.New("refused"), Failures: 1, GiveUpIn: time.Minute})
 		term.after(time.Second)
-		end("2 checks, 4m50s left, last check 1s ago")
+		end("crashes 0/5, last check 1s ago, gives up in 59s, 4m50s left, 1 pod, 2 checks")
 		term.progress.Observe(checked(3, 0, 1))
 		term.after(time.Second)
-		end("3 checks, 4m49s left")
+		end("crashes 0/5, 4m49s left, 1 pod, 3 checks")
 	})
 }
 
@@ -133,9 +133,9 @@ func TestProgressCountsChecksWhereTheyEndTheRun(t *testing.T) {
 		term := newTerminal(t, 200, runner.Plan{Interval: 10 * time.Second, Count: 4, CrashLimit: 1})
 		defer term.progress.Close()
 		term.progress.Observe(checked(2, 0, 1))
-		term.after(time.Second).expect("50% [===========>            ]  crashes 0/1, 1 pod, check 2/4, 29s left")
+		term.after(time.Second).expect("50% [===========>            ]  crashes 0/1, 29s left, 1 pod, check 2/4")
 		term.progress.Observe(checked(4, 0, 1))
-		term.after(time.Second).expect("100% [========================]  crashes 0/1, 1 pod, check 4/4, 28s left")
+		term.after(time.Second).expect("100% [========================]  crashes 0/1, 28s left, 1 pod, check 4/4")
 	})
 }
 
@@ -144,12 +144,12 @@ func TestProgressIsNeverWiderThanTheTerminal(t *testing.T) {
 		width int
 		want  string
 	}{
-		{200, "50% [===========>            ]  crashes 2/5, 30 pods, 15 checks, 2m30s left, last check 2m30s ago"},
-		{100, "50% [===========>            ]  crashes 2/5, 30 pods, 15 checks, 2m30s left, last check 2m30s ago"},
-		{90, "50% [======>        ]  crashes 2/5, 30 pods, 15 checks, 2m30s left, last check 2m30s ago"},
-		{80, "crashes 2/5, 30 pods, 15 checks, 2m30s left, last check 2m30s ago"},
-		{40, "crashes 2/5, 30 pods, 15 checks, 2m3…"},
-		{20, "crashes 2/5, 30 …"},
+		{200, "50% [===========>            ]  crashes 2/5, last check 2m30s ago, 2m30s left, 30 pods, 15 checks"},
+		{100, "50% [===========>            ]  crashes 2/5, last check 2m30s ago, 2m30s left, 30 pods, 15 checks"},
+		{90, "50% [======>        ]  crashes 2/5, last check 2m30s ago, 2m30s left, 30 pods, 15 checks"},
+		{80, "crashes 2/5, last check 2m30s ago, 2m30s left, 30 pods, 15 checks"},
+		{40, "crashes 2/5, last check 2m30s ago, 2…"},
+		{20, "crashes 2/5, las…"},
 		{4, "…"}, {3, ""}, {1, ""}, {0, ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {

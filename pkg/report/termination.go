@@ -21,7 +21,7 @@ const (
 // kubectl describe, which shows it as it is.
 func TerminationMessage(r Result) string {
 	var b strings.Builder
-	b.WriteString(wrap(cut(verdictSentence(r), longestVerdict), firstWidth))
+	b.WriteString(wrap(cut(verdictWord(r)+": "+reasonSentence(r), longestVerdict), firstWidth))
 	entries := r.Faults
 	if len(entries) < 2 {
 		entries = nil // the verdict says it

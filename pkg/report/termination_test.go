@@ -23,15 +23,15 @@ func TestTerminationMessage(t *testing.T) {
 		{"a pass", result(runner.Pass, "no crashes within 5m1s, below CRASH_LIMIT 5"), `PASS: no crashes within 5m1s, below CRASH_LIMIT 5
 `},
 		{"a fail names the containers, and why they crashed",
-			result(runner.Fail, "4 crashes seen within 1m10s, CRASH_LIMIT is 4; worst: web-6fd8d747-abcde/app with 3 crashes, at last exit code 137, signal 9 (OOMKilled)", oom, panicked),
+			result(runner.Fail, "4 crashes seen within 1m10s, CRASH_LIMIT is 4; worst: web-6fd8d747-abcde/app with 3 crashes, the last one with exit code 137, signal 9 (OOMKilled)", oom, panicked),
 			`FAIL: 4 crashes seen within 1m10s, CRASH_LIMIT is 4; worst:
-  web-6fd8d747-abcde/app with 3 crashes, at last exit code 137, signal 9
-  (OOMKilled)
+  web-6fd8d747-abcde/app with 3 crashes, the last one with exit code 137, signal
+  9 (OOMKilled)
 - web-6fd8d747-abcde/app (main): 3 crashes, the last one with exit code 137,
-  signal 9 (OOMKilled): it ran out of memory (see the memory limit of the
-  container)
-- web-6fd8d747-fghij/proxy (sidecar): 1 crash, the last one with exit code 2
-  (Error); its last words: panic: no such table: orders
+  signal 9 (OOMKilled): it used more memory than its limit allows
+- web-6fd8d747-fghij/proxy (sidecar): 1 crash, the last one with exit code 2: an
+  error of the program's own, such as a Go panic; its last words: panic: no such
+  table: orders
 `},
 		{"an end that nobody saw", result(runner.Fail, "1 crash", checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Init, Crashes: 1}), `FAIL: 1 crash
 - a/b (init): 1 crash, the last one with exit code unknown

@@ -103,5 +103,15 @@ func (t *timeline) draw(elapsed time.Duration) string {
 			b.WriteByte('.')
 		}
 	}
-	return fmt.Sprintf("timeline, %s a character: %s (1-9 or +: crashes seen, ?: checks failed)", exact(step), &b)
+	legend := []string{"timeline", exact(step) + " a character"}
+	if len(t.crashes) > 0 {
+		legend = append(legend, "digits are crashes")
+	}
+	if strings.Contains(b.String(), "+") {
+		legend = append(legend, "+ more than 9")
+	}
+	if strings.Contains(b.String(), "?") {
+		legend = append(legend, "? unobserved")
+	}
+	return strings.Join(legend, ", ") + ": " + b.String()
 }

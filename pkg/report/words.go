@@ -8,14 +8,18 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// verdictSentence is the answer in one line: the verdict in capitals, and its reason. Several faults of a configuration
-// have lines of their own; here they are only counted.
-func verdictSentence(r Result) string {
-	reason := r.Reason
+// verdictWord is the verdict in capitals.
+func verdictWord(r Result) string {
+	return strings.ToUpper(strings.ReplaceAll(string(r.Verdict), "_", " "))
+}
+
+// reasonSentence is the verdict's reason. Several faults of a configuration have lines of their own; here they are only
+// counted.
+func reasonSentence(r Result) string {
 	if len(r.Faults) > 1 {
-		reason = fmt.Sprintf("the configuration has %d faults; crashcheck --help explains the variables", len(r.Faults))
+		return fmt.Sprintf("the configuration has %d faults; crashcheck --help explains the variables", len(r.Faults))
 	}
-	return strings.ToUpper(strings.ReplaceAll(string(r.Verdict), "_", " ")) + ": " + Escape(reason)
+	return Escape(r.Reason)
 }
 
 func crashes(n int64) string {
@@ -59,7 +63,7 @@ func hint(end *checker.End) string {
 	}
 	switch {
 	case end.Reason == "OOMKilled":
-		return ": it ran out of memory (see the memory limit of the container)"
+		return ": it used more memory than its limit allows"
 	case end.Reason == "ContainerStatusUnknown":
 		return ": the node lost sight of it"
 	}
@@ -67,7 +71,9 @@ func hint(end *checker.End) string {
 	case 0:
 		return ": it ended by itself, but should keep running"
 	case 1:
-		return ": it gave up with an error of its own"
+		return ": an error of the program's own"
+	case 2:
+		return ": an error of the program's own, such as a Go panic"
 	case 126:
 		return ": its command is not executable"
 	case 127:

@@ -15,13 +15,13 @@ func TestHint(t *testing.T) {
 		want string
 	}{
 		{nil, ""},
-		{&checker.End{ExitCode: 137, Reason: "OOMKilled"}, ": it ran out of memory (see the memory limit of the container)"},
-		{&checker.End{ExitCode: 1, Reason: "OOMKilled"}, ": it ran out of memory (see the memory limit of the container)"},
+		{&checker.End{ExitCode: 137, Reason: "OOMKilled"}, ": it used more memory than its limit allows"},
+		{&checker.End{ExitCode: 1, Reason: "OOMKilled"}, ": it used more memory than its limit allows"},
 		{&checker.End{ExitCode: 137, Reason: "ContainerStatusUnknown"}, ": the node lost sight of it"},
 		{&checker.End{ExitCode: 137, Reason: "Error"}, ": it was killed (SIGKILL): by a failed liveness probe, the node or a person, or for memory unnoticed by Kubernetes"},
 		{&checker.End{ExitCode: 0, Reason: "Completed"}, ": it ended by itself, but should keep running"},
-		{&checker.End{ExitCode: 1, Reason: "Error"}, ": it gave up with an error of its own"},
-		{&checker.End{ExitCode: 2, Reason: "Error"}, ""},
+		{&checker.End{ExitCode: 1, Reason: "Error"}, ": an error of the program's own"},
+		{&checker.End{ExitCode: 2, Reason: "Error"}, ": an error of the program's own, such as a Go panic"},
 		{&checker.End{ExitCode: 126}, ": its command is not executable"},
 		{&checker.End{ExitCode: 127}, ": its command was not found"},
 		{&checker.End{ExitCode: 128, Reason: "StartError"}, ": its command could not be started"},
@@ -101,7 +101,6 @@ func TestClock(t *testing.T) {
 }
 
 func TestTimeline(t *testing.T) {
-	const key = " (1-9 or +: crashes seen, ?: checks failed)"
 	checked := func(at time.Duration, crashes ...int64) runner.Event {
 		var tally checker.Tally
 		for _, n := range crashes {
@@ -120,20 +119,20 @@ func TestTimeline(t *testing.T) {
 		{"a quiet run has none", []runner.Event{checked(0), checked(5 * s)}, 5 * s, ""},
 		{"no events at all", nil, 0, ""},
 		{"crashes are counted where they were seen", []runner.Event{checked(0, 1), checked(2*s, 2, 1), checked(4 * s)}, 4 * s,
-			"timeline, 1s a character: 1.3.." + key},
-		{"more than nine are a plus", []runner.Event{checked(0, 9), checked(s, 9, 1)}, s, "timeline, 1s a character: 9+" + key},
+			"timeline, 1s a character, digits are crashes: 1.3.."},
+		{"more than nine are a plus", []runner.Event{checked(0, 9), checked(s, 9, 1)}, s, "timeline, 1s a character, digits are crashes, + more than 9: 9+"},
 		{"a gap lasts from the last success to the next", []runner.Event{checked(0), checked(s), failed(2 * s), failed(3 * s), checked(4 * s), checked(5 * s)}, 6 * s,
-			"timeline, 1s a character: ..???.." + key},
+			"timeline, 1s a character, ? unobserved: ..???.."},
 		{"a gap shorter than a character is shown", []runner.Event{checked(10 * s / 10), failed(12 * s / 10), checked(14 * s / 10)}, 3 * s,
-			"timeline, 1s a character: .?.." + key},
-		{"a run that never saw anything", []runner.Event{failed(s), failed(2 * s)}, 3 * s, "timeline, 1s a character: ????" + key},
-		{"a run that ends in a gap", []runner.Event{checked(0), checked(s), failed(2 * s)}, 4 * s, "timeline, 1s a character: ..???" + key},
-		{"crashes that show after a gap are shown", []runner.Event{checked(s), failed(2 * s), checked(3*s, 1)}, 4 * s, "timeline, 1s a character: ..?1." + key},
+			"timeline, 1s a character, ? unobserved: .?.."},
+		{"a run that never saw anything", []runner.Event{failed(s), failed(2 * s)}, 3 * s, "timeline, 1s a character, ? unobserved: ????"},
+		{"a run that ends in a gap", []runner.Event{checked(0), checked(s), failed(2 * s)}, 4 * s, "timeline, 1s a character, ? unobserved: ..???"},
+		{"crashes that show after a gap are shown", []runner.Event{checked(s), failed(2 * s), checked(3*s, 1)}, 4 * s, "timeline, 1s a character, digits are crashes, ? unobserved: ..?1."},
 		{"a long run has at most 50 characters and the last instant", []runner.Event{checked(0, 1), checked(50*time.Minute, 1)}, 50 * time.Minute,
-			"timeline, 1m a character: 1" + strings.Repeat(".", 49) + "1" + key},
+			"timeline, 1m a character, digits are crashes: 1" + strings.Repeat(".", 49) + "1"},
 		{"one second more makes each character longer", []runner.Event{checked(0, 1), checked(3001*s, 1)}, 3001 * s,
-			"timeline, 1m1s a character: 1" + strings.Repeat(".", 48) + "1" + key},
-		{"what comes at the very end is not lost", []runner.Event{checked(0), checked(3*s, 1)}, 2 * s, "timeline, 1s a character: ..1" + key},
+			"timeline, 1m1s a character, digits are crashes: 1" + strings.Repeat(".", 48) + "1"},
+		{"what comes at the very end is not lost", []runner.Event{checked(0), checked(3*s, 1)}, 2 * s, "timeline, 1s a character, digits are crashes: ..1"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			var line timeline

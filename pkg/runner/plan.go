@@ -70,8 +70,8 @@ func (p Plan) UnreachableLimit() string {
 	if p.CrashLimit <= crashes {
 		return ""
 	}
-	return fmt.Sprintf("CRASH_LIMIT %d cannot be reached within %s by one crash-looping pod: under the kubelet's back-off, "+
-		"a container that dies at once crashes about %s in that time; lower the limit or check for longer", p.CrashLimit, window, plural(crashes, "time"))
+	return fmt.Sprintf("CRASH_LIMIT %d cannot be reached within %s by one crash-looping pod alone: under the kubelet's back-off, "+
+		"a container that dies at once crashes about %s in that time; lower the limit or check for longer", p.CrashLimit, short(window), plural(crashes, "time"))
 }
 
 // crashesWithin returns how often a container that dies at once crashes in this time, under the kubelet's default

@@ -51,7 +51,7 @@ func TestTheWarningForALimitThatCannotBeReached(t *testing.T) {
 			t.Errorf("limit %d within %s: no warning", p.CrashLimit, test.window)
 		}
 	}
-	want := "CRASH_LIMIT 10 cannot be reached within 5m0s by one crash-looping pod: under the kubelet's back-off, " +
+	want := "CRASH_LIMIT 10 cannot be reached within 5m by one crash-looping pod alone: under the kubelet's back-off, " +
 		"a container that dies at once crashes about 6 times in that time; lower the limit or check for longer"
 	if got := plan(func(p *runner.Plan) { p.CrashLimit, p.Duration = 10, 5*time.Minute }).UnreachableLimit(); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)

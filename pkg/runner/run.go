@@ -37,6 +37,7 @@ type run struct {
 
 	checks, failed int64
 	mostPods       int
+	atStart        int64 // crashes that the first check found
 	lastTally      checker.Tally
 	lastSuccess    time.Duration // the start of the run, until a check succeeds
 	longestGap     time.Duration
@@ -63,7 +64,8 @@ func (r *run) untilVerdict(ctx context.Context) (Verdict, string) {
 			closing := r.schedule.isClosing(began) || r.checks+1 == r.plan.Count
 			r.succeed(tally, began, ended, closing)
 			if closing || tally.Crashes >= r.plan.CrashLimit {
-				return judge(r.plan, evidence{closing: tally, mostPods: r.mostPods, selector: r.check.Selector(), elapsed: ended, crashed: r.check.Ledger().Containers()})
+				return judge(r.plan, evidence{closing: tally, mostPods: r.mostPods, selector: r.check.Selector(), elapsed: ended,
+					crashed: r.check.Ledger().Containers(), atStart: r.atStart, pods: r.check.Ledger().Pods()})
 			}
 			due = r.schedule.next(began, ended)
 		case ctx.Err() != nil:
@@ -99,14 +101,16 @@ func (r *run) attempt(ctx context.Context, began time.Duration) (checker.Tally, 
 		since = r.streak.since
 	}
 	left := r.schedule.deadline(since) - began
-	ctx, cancel := context.WithTimeoutCause(ctx, left, fmt.Errorf("no answer within %s", round(left)))
+	ctx, cancel := context.WithTimeoutCause(ctx, left, fmt.Errorf("no answer within %s", short(left)))
 	defer cancel()
 	return r.check.Check(ctx)
 }
 
 // succeed enters a check that succeeded.
 func (r *run) succeed(tally checker.Tally, began, ended time.Duration, closing bool) {
-	r.checks++
+	if r.checks++; r.checks == 1 {
+		r.atStart = tally.Crashes
+	}
 	r.mostPods = max(r.mostPods, tally.Pods)
 	r.lastTally = tally
 	r.longestGap = max(r.longestGap, ended-r.lastSuccess)
@@ -146,15 +150,21 @@ func (r *run) gaveUp(ended time.Duration) (Verdict, string) {
 		return Inconclusive, fmt.Sprintf("the API server does not accept the request: %v", err)
 	case isDenial(err) && r.checks == 0:
 		return Inconclusive, fmt.Sprintf("the API server denies access: %v", err)
-	case r.streak.failures == 1:
-		return Inconclusive, fmt.Sprintf("the check failed, and API_GRACE is used up: %v", err)
+	case r.checks == 0:
+		return Inconclusive, fmt.Sprintf("the pods were never observed (%s in %s, API_GRACE is %s): %v",
+			plural(r.streak.failures, "failed attempt"), short(ended-r.streak.since), short(r.plan.APIGrace), err)
 	}
-	return Inconclusive, fmt.Sprintf("no check has succeeded for %s (%d attempts, API_GRACE is %s): %v",
-		round(ended-r.streak.since), r.streak.failures, r.plan.APIGrace, err)
+	return Inconclusive, fmt.Sprintf("the pods were not observed for the last %s (%s, API_GRACE is %s; %s): %v",
+		short(ended-r.streak.since), plural(r.streak.failures, "failed attempt"), short(r.plan.APIGrace), r.untilThen(), err)
+}
+
+// untilThen counts the crashes of a run that ends without a verdict on them.
+func (r *run) untilThen() string {
+	return fmt.Sprintf("crashes until then: %d of %d", r.check.Ledger().Total(), r.plan.CrashLimit)
 }
 
 func (r *run) interrupted(ctx context.Context) (Verdict, string) {
-	return Interrupted, fmt.Sprintf("%v after %s, before the window had closed", context.Cause(ctx), round(r.now()))
+	return Interrupted, fmt.Sprintf("%v after %s, before the window had closed (%s)", context.Cause(ctx), short(r.now()), r.untilThen())
 }
 
 func (r *run) outcome(ctx context.Context, verdict Verdict, reason string) Outcome {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
@@ -15,6 +17,8 @@ type evidence struct {
 	selector string
 	elapsed  time.Duration
 	crashed  []checker.ContainerCrashes // worst first
+	atStart  int64                      // crashes that the first check found
+	pods     int                        // distinct ones seen, by UID
 }
 
 // judge reaches the verdict of a window that has closed. The order of the cases is the order of precedence.
@@ -22,19 +26,66 @@ func judge(plan Plan, e evidence) (Verdict, string) {
 	crashes := e.closing.Crashes
 	switch {
 	case crashes >= plan.CrashLimit:
-		return Fail, fmt.Sprintf("%s seen within %s, CRASH_LIMIT is %d%s", plural(crashes, "crash"), round(e.elapsed), plan.CrashLimit, worst(e.crashed))
+		return Fail, fmt.Sprintf("%s, CRASH_LIMIT is %d%s", e.crashes(), plan.CrashLimit, worst(e.crashed))
 	case int64(e.mostPods) < plan.MinPods && e.mostPods == 0:
 		return Inconclusive, fmt.Sprintf("no pod ever matched %s: check HASH (or SELECTOR) and NAMESPACE", e.selector)
 	case int64(e.mostPods) < plan.MinPods:
 		return Inconclusive, fmt.Sprintf("never more than %s matched at once, MIN_PODS is %d", plural(int64(e.mostPods), "pod"), plan.MinPods)
 	case plan.RequireReady && len(e.closing.NotReady) > 0:
-		return NotReady, fmt.Sprintf("%s, below CRASH_LIMIT %d, but at the closing check %d of %s not Ready: %s%s",
-			plural(crashes, "crash"), plan.CrashLimit, len(e.closing.NotReady), plural(int64(e.closing.Judged), "pod")+were(e.closing.Judged), some(e.closing.NotReady), whyBlocked(e.closing.Blocked))
+		return NotReady, fmt.Sprintf("%s, below CRASH_LIMIT %d, but at the closing check %s",
+			e.crashes(), plan.CrashLimit, e.notReady())
 	case plan.RequireReady && plan.MinPods > 0 && e.closing.Judged == 0:
 		return NotReady, fmt.Sprintf("%s, below CRASH_LIMIT %d, but at the closing check no pod was left that could be Ready",
-			plural(crashes, "crash"), plan.CrashLimit)
+			e.crashes(), plan.CrashLimit)
 	}
-	return Pass, fmt.Sprintf("%s within %s, below CRASH_LIMIT %d", plural(crashes, "crash"), round(e.elapsed), plan.CrashLimit)
+	reason := fmt.Sprintf("%s, below CRASH_LIMIT %d", e.crashes(), plan.CrashLimit)
+	if len(e.closing.NotReady) > 0 {
+		reason += "; but at the closing check " + e.notReady() + " (REQUIRE_READY=on would not let this pass)"
+	}
+	return Pass, reason
+}
+
+// crashes counts them in words: where, and since when. What the first check finds has happened before.
+func (e evidence) crashes() string {
+	total := e.closing.Crashes
+	text := plural(total, "crash")
+	if pods := distinctPods(e.crashed); pods > 0 {
+		text += fmt.Sprintf(" in %d of %s", pods, plural(int64(e.pods), "pod"))
+	}
+	switch {
+	case e.atStart == 0:
+		return text + " within " + short(e.elapsed)
+	case e.atStart == total && total == 1:
+		return text + " (from before the first check)"
+	case e.atStart == total:
+		return text + " (all from before the first check)"
+	}
+	return fmt.Sprintf("%s (%d of them from before the first check)", text, e.atStart)
+}
+
+func distinctPods(crashed []checker.ContainerCrashes) int {
+	pods := map[types.UID]bool{}
+	for _, c := range crashed {
+		pods[c.UID] = true
+	}
+	return len(pods)
+}
+
+// notReady counts the pods that are not Ready, and says what is known of the reason.
+func (e evidence) notReady() string {
+	text := fmt.Sprintf("%d of %s", len(e.closing.NotReady), plural(int64(e.closing.Judged), "pod"))
+	if len(e.closing.NotReady) == 1 {
+		text += " was"
+	} else {
+		text += " were"
+	}
+	text += " not Ready: " + some(e.closing.NotReady)
+	if len(e.closing.Blocked) > 0 { // the log has the message, which may be long
+		b := e.closing.Blocked[0]
+		b.Message = ""
+		text += "; " + b.String()
+	}
+	return text
 }
 
 // worst names the container that crashed most.
@@ -43,22 +94,7 @@ func worst(crashed []checker.ContainerCrashes) string {
 		return ""
 	}
 	c := crashed[0]
-	return fmt.Sprintf("; worst: %s/%s with %s, at last %s", c.Pod, c.Container, plural(c.Crashes, "crash"), c.End)
-}
-
-// whyBlocked says why the first of the pods that cannot start does not.
-func whyBlocked(blocked []checker.Blocked) string {
-	if len(blocked) == 0 {
-		return ""
-	}
-	return "; " + blocked[0].String()
-}
-
-func were(n int) string {
-	if n == 1 {
-		return " was"
-	}
-	return " were"
+	return fmt.Sprintf("; worst: %s/%s%s with %s, the last one with %s", c.Pod, c.Container, c.Kind.Suffix(), plural(c.Crashes, "crash"), c.End)
 }
 
 // some lists the first names and counts the rest.
@@ -86,10 +122,18 @@ func plural(n int64, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// round makes a time readable: tenths of a second below a minute, whole seconds above.
-func round(d time.Duration) time.Duration {
+// short makes a time readable: tenths of a second below a minute, whole seconds above, and no zeros at its end.
+func short(d time.Duration) string {
+	precision := time.Second
 	if d < time.Minute {
-		return d.Round(100 * time.Millisecond)
+		precision = 100 * time.Millisecond
 	}
-	return d.Round(time.Second)
+	text := d.Round(precision).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -45,7 +45,7 @@ func credentialRows() []row {
 		{
 			fault: "the token is wrong from the start", options: guarded,
 			prepare: func(b *bench) { b.user().Token = "wrong-one" },
-			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE: the API server denies access: .*401 Unauthorized",
+			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE .*: the API server denies access: .*401 Unauthorized",
 			check: func(b *bench) { b.mustNotPrint("wrong-one") },
 		},
 		{
@@ -83,7 +83,7 @@ func credentialRows() []row {
 			fault: "403 from the start, for good", settings: []string{"API_GRACE=60s"},
 			prepare: status(-1, 403, 0), allowed: 20 * time.Second, // 10 s after the first answer, and a last attempt
 			verdict: "inconclusive", exit: 3,
-			says: `INCONCLUSIVE: the API server denies access: .*403 Forbidden: .*permission to list pods in namespace shop: .*\{apiGroups: \[""\], resources: \["pods"\], verbs: \["list"\]\}`,
+			says: `INCONCLUSIVE .*: the API server denies access: .*403 Forbidden: .*permission to list pods in namespace shop: .*\{apiGroups: \[""\], resources: \["pods"\], verbs: \["list"\]\}`,
 			check: func(b *bench) {
 				if b.result.took < 10*time.Second {
 					b.Errorf("it gave up after %v: a new RoleBinding has 10 s", b.result.took)
@@ -93,7 +93,7 @@ func credentialRows() []row {
 		{
 			fault:   "403 from the start, for good, with a grace of 1 s",
 			prepare: status(-1, 403, 0), allowed: 11 * time.Second,
-			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE: the API server denies access",
+			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE .*: the API server denies access",
 		},
 		{
 			fault: "403 later, for a moment", settings: []string{"API_GRACE=30s"},
@@ -106,7 +106,7 @@ func credentialRows() []row {
 		{
 			fault: "403 later, for good", settings: []string{"DURATION=5s"},
 			during:  func(b *bench) { b.untilRequests(2); b.server.Handle(b.server.Fail(403, 0)) },
-			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE: no check has succeeded for .*403 Forbidden",
+			verdict: "inconclusive", exit: 3, says: "INCONCLUSIVE .*: the pods were not observed for the last .*403 Forbidden",
 		},
 	}
 }

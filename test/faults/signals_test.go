@@ -32,7 +32,7 @@ func hangs(fault string, n int64, signals ...os.Signal) row {
 }
 
 func signalRows() []row {
-	const term, intr = "INTERRUPTED: ended by SIGTERM", "INTERRUPTED: ended by SIGINT"
+	const term, intr = "INTERRUPTED .*: ended by SIGTERM", "INTERRUPTED .*: ended by SIGINT"
 	closing := hangs("SIGTERM in the closing check", 3, syscall.SIGTERM)
 	closing.settings = []string{"INTERVAL=1h", "DURATION=1s"}
 	return []row{
@@ -47,7 +47,7 @@ func signalRows() []row {
 		interrupted(row{
 			fault: "SIGTERM between checks", settings: []string{"INTERVAL=1h"},
 			during: func(b *bench) {
-				if b.untilLogged("appeared") {
+				if b.untilLogged("found") {
 					b.signal(syscall.SIGTERM)
 				}
 			},

@@ -76,7 +76,7 @@ func hopeless(code int) row {
 	return row{
 		fault: fmt.Sprintf("%d", code), settings: []string{"API_GRACE=60s"},
 		prepare: status(-1, code, 0), allowed: 10 * time.Second,
-		verdict: "inconclusive", exit: 3, says: fmt.Sprintf("INCONCLUSIVE: the API server does not accept the request: .*%d", code), requests: exactly(1),
+		verdict: "inconclusive", exit: 3, says: fmt.Sprintf("INCONCLUSIVE .*: the API server does not accept the request: .*%d", code), requests: exactly(1),
 	}
 }
 
@@ -128,7 +128,7 @@ func statusRows() []row {
 		}, row{
 			fault:   fmt.Sprintf("%d for good", code),
 			prepare: status(-1, code, 0),
-			verdict: "inconclusive", exit: 3, says: fmt.Sprintf("INCONCLUSIVE: .*%d %s", code, http.StatusText(code)),
+			verdict: "inconclusive", exit: 3, says: fmt.Sprintf("INCONCLUSIVE .*: .*%d %s", code, http.StatusText(code)),
 		})
 	}
 	rows = append(rows,
