@@ -2,6 +2,7 @@
 
 # Pinned tools, run from the module proxy.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE   ?= crashcheck/crashcheck:$(VERSION)
@@ -70,7 +71,7 @@ fuzz: ## run each fuzz test for FUZZTIME
 	done
 
 .PHONY: lint
-lint: ## check formatting, go vet, staticcheck, go.mod
+lint: ## check formatting, go vet, staticcheck, go.mod, the GitHub workflows
 	@unformatted=$$(gofmt -l cmd pkg test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	cd test/e2e && $(GO) vet ./...
@@ -78,22 +79,35 @@ lint: ## check formatting, go vet, staticcheck, go.mod
 	cd test/e2e && $(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
 	cd test/e2e && $(GO) mod tidy -diff
+	$(GO) run $(ACTIONLINT)
 
 .PHONY: docs
 docs: VERSION = v0.1.0
-docs: build ## bring the README's tables, demo and summary of faults up to date
+docs: build ## bring the README's picture, tables, demo and summaries up to date
+	$(GO) run ./test/demo -crashcheck bin/crashcheck -picture test/demo/failing-run.svg
 	$(GO) run ./test/demo -crashcheck bin/crashcheck > bin/demo.txt
 	cd test/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -summary | grep '^|' > ../../bin/faults.md
-	$(GO) run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md
+	$(GO) run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md $(addprefix bench=,$(wildcard test/bench/SUMMARY.md))
 
 .PHONY: size
-size: build ## check that the binary for linux/amd64 stays below 15 MB
+size: build ## check that the binary for linux/amd64 stays below 12 MB
 	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags "-s -w" -o bin/crashcheck-linux-amd64 ./cmd/crashcheck
-	@bytes=$$(wc -c < bin/crashcheck-linux-amd64); echo "bin/crashcheck-linux-amd64: $$bytes bytes"; test $$bytes -lt 15000000
+	@bytes=$$(wc -c < bin/crashcheck-linux-amd64); echo "bin/crashcheck-linux-amd64: $$bytes bytes"; test $$bytes -lt 12000000
 
 .PHONY: image
 image: ## build the container image with docker (or DOCKER=podman)
 	$(or $(DOCKER),docker) build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: dist
+dist: ## build the binaries of a release, and their checksums, into bin/dist
+	@rm -rf bin/dist
+	@set -e; for platform in $(PLATFORMS); do os=$${platform%/*}; arch=$${platform#*/}; \
+		file=bin/dist/crashcheck-$$os-$$arch; test $$os != windows || file=$$file.exe; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $$file ./cmd/crashcheck; \
+	done
+	@cd bin/dist && sha256sum crashcheck-* | tee checksums.txt
 
 .PHONY: clean
 clean: ## remove what the targets above made

@@ -43,7 +43,7 @@ func TerminationMessage(r Result) string {
 		}
 		b.WriteString(entry)
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "\n") // kubectl describe ends the line
 }
 
 // wrap breaks a text between words into lines of this width, the first one, and of lineWidth, the others, which are

@@ -54,7 +54,7 @@ func TestTerminationMessage(t *testing.T) {
 `},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			if got := report.TerminationMessage(test.result); got != test.want {
+			if got := report.TerminationMessage(test.result) + "\n"; got != test.want { // kubectl describe ends the line
 				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
 			}
 		})
@@ -78,9 +78,9 @@ func TestTerminationMessageNeverExceeds2000Bytes(t *testing.T) {
 					t.Fatalf("%d containers, message %.10q, reason %.10q: %d bytes", n, message, reason, len(got))
 				case !utf8.ValidString(got):
 					t.Fatalf("%d containers, message %.10q, reason %.10q: it is cut within a character", n, message, reason)
-				case !strings.HasPrefix(got, "FAIL:"), !strings.HasSuffix(got, "\n"):
-					t.Fatalf("it lacks the verdict, or its end: %q", got)
-				case strings.Count(got, "\n- ") != n && !strings.HasSuffix(got, fmt.Sprintf("\nand %d more\n", n-strings.Count(got, "\n- "))):
+				case !strings.HasPrefix(got, "FAIL:"), strings.HasSuffix(got, "\n"):
+					t.Fatalf("it lacks the verdict, or has an empty line at its end: %q", got)
+				case strings.Count(got, "\n- ") != n && !strings.HasSuffix(got, fmt.Sprintf("\nand %d more", n-strings.Count(got, "\n- "))):
 					t.Fatalf("%d containers: some are missing, and the end does not say how many:\n%s", n, got)
 				}
 			}

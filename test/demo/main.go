@@ -3,7 +3,8 @@
 //
 //	go run ./test/demo -crashcheck bin/crashcheck
 //
-// It exits with 0 if all four were as expected, otherwise with 1.
+// It exits with 0 if all four were as expected, otherwise with 1. With -picture it runs only the release that crashes, on
+// a terminal, and makes a picture of what that shows, for the README.
 package main
 
 import (
@@ -12,24 +13,29 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	"time"
 
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// speed lets ten simulated seconds pass in one, so that a crash loop's back-off fits into a short window.
-const speed = 10
-
 func main() {
 	binary := flag.String("crashcheck", "bin/crashcheck", "the binary to run; its directory holds the kubeconfig meanwhile")
+	svg := flag.String("picture", "", "the file to write a picture of the failing run to, instead of the demo")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := demo(ctx, os.Stdout, *binary)
+	err := func() error {
+		if *svg != "" {
+			return picture(ctx, *binary, *svg)
+		}
+		return demo(ctx, os.Stdout, *binary)
+	}()
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -39,16 +45,15 @@ func main() {
 
 // demo runs all scenarios and returns an error if one of them did not end as expected.
 func demo(ctx context.Context, out io.Writer, binary string) error {
-	server := simcluster.Start(simcluster.WithTLS(), simcluster.WithToken("demo"), simcluster.WithSpeed(speed))
-	defer server.Close()
-	kubeconfig := filepath.Join(filepath.Dir(binary), "demo.kubeconfig")
-	if err := server.WriteKubeconfig(kubeconfig, namespace); err != nil {
+	server, kubeconfig, err := cluster(binary)
+	if err != nil {
 		return err
 	}
+	defer server.Close()
 	defer os.Remove(kubeconfig)
 
-	fmt.Fprintf(out, "crashcheck runs against a simulated cluster, whose time goes %d times as fast.\n"+
-		"Lines marked stderr are its log, the one marked stdout is its standard output.\n", speed)
+	fmt.Fprint(out, "crashcheck runs against a simulated cluster. Lines marked stderr are its log, the one marked stdout is its\n"+
+		"standard output.\n")
 	var results []result
 	for i, scenario := range scenarios() {
 		heading := fmt.Sprintf("%d. %s", i+1, scenario.title)
@@ -60,6 +65,27 @@ func demo(ctx context.Context, out io.Writer, binary string) error {
 		results = append(results, result)
 	}
 	return summarize(out, results)
+}
+
+// cluster starts the simulated API server, and writes a kubeconfig for it beside the binary. The cluster's time goes on
+// by a second with each check and stands still otherwise, so that every run sees the same, on a slow machine too.
+func cluster(binary string) (*simcluster.Server, string, error) {
+	server := simcluster.Start(simcluster.WithTLS(), simcluster.WithToken("demo"), simcluster.WithSpeed(0))
+	server.Handle(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			// The label of Argo Rollouts, which none of the pods has, is tried before this one within a check.
+			if strings.HasPrefix(r.URL.Query().Get("labelSelector"), "pod-template-hash=") {
+				server.Advance(time.Second)
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	kubeconfig := filepath.Join(filepath.Dir(binary), "demo.kubeconfig")
+	if err := server.WriteKubeconfig(kubeconfig, namespace); err != nil {
+		server.Close()
+		return nil, "", err
+	}
+	return server, kubeconfig, nil
 }
 
 // summarize prints what was expected and what came.

@@ -36,9 +36,7 @@ func (r result) asExpected() bool {
 func run(ctx context.Context, out io.Writer, server *simcluster.Server, scenario scenario, binary, kubeconfig string) (result, error) {
 	env := append([]string{"KUBECONFIG=" + kubeconfig}, scenario.settings...)
 	fmt.Fprintf(out, "$ %s %s\n", strings.Join(env, " "), binary)
-	if scenario.release.Hash != "" {
-		server.Deploy(scenario.release)
-	}
+	deploy(server, scenario)
 	if scenario.outage > 0 {
 		goAway := time.AfterFunc(scenario.outage, server.GoAway)
 		defer goAway.Stop()
@@ -49,15 +47,16 @@ func run(ctx context.Context, out io.Writer, server *simcluster.Server, scenario
 	var lines sync.Mutex
 	stdout := &labelled{out: out, lines: &lines, label: "stdout"}
 	stderr := &labelled{out: out, lines: &lines, label: "stderr"}
-	var kept bytes.Buffer
+	var kept bytes.Buffer // standard output, which is shown after the log: its one line comes at the end
 	command, err := process(limited, binary, env)
 	if err != nil {
 		return result{}, err
 	}
-	command.Stdout, command.Stderr = io.MultiWriter(stdout, &kept), stderr
+	command.Stdout, command.Stderr = &kept, stderr
 	err = command.Run()
-	stdout.flush()
 	stderr.flush()
+	stdout.Write(kept.Bytes())
+	stdout.flush()
 	switch {
 	case ctx.Err() != nil:
 		return result{}, errors.New("interrupted")
@@ -69,6 +68,14 @@ func run(ctx context.Context, out io.Writer, server *simcluster.Server, scenario
 	ended := result{scenario: scenario, exitCode: command.ProcessState.ExitCode(), verdict: verdict(kept.Bytes())}
 	fmt.Fprintf(out, "exit code %d: %s\n", ended.exitCode, meaning(ended.exitCode))
 	return ended, nil
+}
+
+// deploy adds the scenario's release, if it has one. The cluster's clock is a second ahead by the first check.
+func deploy(server *simcluster.Server, scenario scenario) {
+	if scenario.release.Hash != "" {
+		scenario.release.Created = time.Now().Add(-time.Second)
+		server.Deploy(scenario.release)
+	}
 }
 
 // process is the binary with nothing in its environment but env and what a program needs to run at all: the caller's

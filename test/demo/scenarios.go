@@ -21,8 +21,6 @@ type scenario struct {
 
 // scenarios run in this order, on one cluster. Short windows keep the four under half a minute.
 func scenarios() []scenario {
-	crashes := simcluster.CrashLoop(2*time.Second, 1)
-	crashes.Message = "panic: no such table: orders"
 	return []scenario{
 		{
 			title:    "a good release",
@@ -30,12 +28,7 @@ func scenarios() []scenario {
 			settings: []string{"HASH=6c9f7d8b54", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=2"},
 			verdict:  "pass", exitCode: 0,
 		},
-		{
-			title:    "a release that crashes again and again",
-			release:  release("7f5b9c6d48", crashes),
-			settings: []string{"HASH=7f5b9c6d48", "INTERVAL=1", "DURATION=5", "CRASH_LIMIT=2"},
-			verdict:  "fail", exitCode: 1,
-		},
+		failing(),
 		{
 			title:    "a mistyped hash, which no pod has",
 			settings: []string{"HASH=6c9f7d8b55", "INTERVAL=1", "DURATION=3", "CRASH_LIMIT=2"},
@@ -48,6 +41,19 @@ func scenarios() []scenario {
 			outage:   2 * time.Second,
 			verdict:  "inconclusive", exitCode: 3,
 		},
+	}
+}
+
+// failing is the run that the picture shows. Its window is the shortest one in which a single pod that dies at once could
+// reach the limit too, so that the log has no warning about that.
+func failing() scenario {
+	crashes := simcluster.CrashLoop(time.Second, 1)
+	crashes.Message = "panic: no such table: orders"
+	return scenario{
+		title:    "a release that crashes again and again",
+		release:  release("7f5b9c6d48", crashes),
+		settings: []string{"HASH=7f5b9c6d48", "INTERVAL=1", "DURATION=30", "CRASH_LIMIT=4"},
+		verdict:  "fail", exitCode: 1,
 	}
 }
 

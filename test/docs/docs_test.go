@@ -30,6 +30,31 @@ func TestREADMESaysWhatTheCodeSays(t *testing.T) {
 	}
 }
 
+// The benchmarks take too long to be run anew; what was measured last is in a file.
+func TestREADMEShowsTheBenchmarks(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "<!-- bench:begin -->") {
+		return
+	}
+	measured, err := os.ReadFile("../bench/SUMMARY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := withBlock(string(readme), "bench", string(measured)); err != nil || want != string(readme) {
+		t.Errorf("README.md does not show what is in test/bench/SUMMARY.md (%v): run make docs", err)
+	}
+}
+
+func TestSummaryIsTheEndOfTheDemo(t *testing.T) {
+	got := summary("crashcheck runs\n\n2. a release\nexit code 1\n\nRUN   EXPECTED  \na     1\n")
+	if want := "```console\nRUN   EXPECTED\na     1\n```\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestTablesHaveARowForEachDefinition(t *testing.T) {
 	for _, test := range []struct {
 		name, table string

@@ -1,7 +1,7 @@
 // Docs writes the parts of README.md that have their source elsewhere: the tables of the variables and of the exit
 // codes, from the code, and what other commands have printed to files.
 //
-//	go run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md
+//	go run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md bench=test/bench/SUMMARY.md
 //
 // Each table stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; what is between
 // them is replaced. A test fails where the README and the code have drifted apart.
@@ -44,7 +44,7 @@ func update(path string, blocks ...string) error {
 			return err
 		}
 		if name == "demo" {
-			content = []byte(failingRun(string(content)))
+			content = []byte(summary(string(content)))
 		}
 		if updated, err = withBlock(updated, name, string(content)); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -76,12 +76,15 @@ func withBlock(text, name, content string) (string, error) {
 	return before + begin + content + end + after, nil
 }
 
-// failingRun returns the part of the demo's output that shows the release that crashes, as a block of code.
-func failingRun(output string) string {
-	_, rest, _ := strings.Cut(output, "\n2. ")
-	_, rest, _ = strings.Cut(rest, "\n$ ")
-	run, _, _ := strings.Cut(rest, "\n\n")
-	return "```console\n$ " + run + "\n```\n"
+// summary returns the end of the demo's output, which says how each run was expected to end and how it did, as a block
+// of code.
+func summary(output string) string {
+	table := output[strings.LastIndex(output, "\nRUN ")+1:]
+	var b strings.Builder
+	for line := range strings.Lines(table) {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return "```console\n" + b.String() + "```\n"
 }
 
 // variables is the table of all environment variables.

@@ -41,30 +41,44 @@ func (r jobResult) String() string {
 
 // startJob applies deploy/base as a user does, from an overlay, with these
 // variables, and with no more of the rest changed than this cluster needs.
-func startJob(t *testing.T, namespace string, environment map[string]string) {
+func startJob(t *testing.T, namespace string, environment map[string]string, components ...string) {
 	t.Helper()
-	apply(t, namespace, kubectl(t, nil, "kustomize", overlay(t, namespace, "base", jobPatch(t, environment))))
+	apply(t, namespace, kubectl(t, nil, "kustomize", overlayWith(t, namespace, "base", components, jobPatch(t, environment))))
 }
 
 // overlay writes a kustomization over a folder of deploy/ and returns its
 // folder.
 func overlay(t *testing.T, namespace, folder string, patches ...map[string]any) string {
 	t.Helper()
+	return overlayWith(t, namespace, folder, nil, patches...)
+}
+
+// overlayWith is overlay with components of deploy/components.
+func overlayWith(t *testing.T, namespace, folder string, components []string, patches ...map[string]any) string {
+	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	// kustomize takes no absolute path here.
-	base, err := filepath.Rel(dir, filepath.Join(deployFolder(t), folder))
-	if err != nil {
-		t.Fatal(err)
+	relative := func(folder string) string {
+		path, err := filepath.Rel(dir, filepath.Join(deployFolder(t), folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	chosen := []string{}
+	for _, component := range components {
+		chosen = append(chosen, relative("components/"+component))
 	}
 	name, tag, _ := strings.Cut(cluster.GateImage, ":")
 	data, err := yaml.Marshal(map[string]any{
 		"apiVersion": "kustomize.config.k8s.io/v1beta1",
 		"kind":       "Kustomization",
 		"namespace":  namespace,
-		"resources":  []string{base},
+		"resources":  []string{relative(folder)},
+		"components": chosen,
 		"images":     []any{map[string]string{"name": "crashcheck/crashcheck", "newName": name, "newTag": tag}},
 		"patches":    patches,
 	})

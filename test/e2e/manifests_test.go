@@ -30,12 +30,26 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 		}
 		name, _ := filepath.Rel(folder, path)
 		found++
+		if entry.Name() == "kustomization.yaml" && strings.HasPrefix(name, "components/") {
+			// A component is nothing by itself: over the base, and over the templates.
+			component := filepath.Base(filepath.Dir(name))
+			for _, over := range []string{"base", "argo-rollouts"} {
+				t.Run(name+" on "+over, func(t *testing.T) {
+					if over != "base" {
+						needsRollouts(t)
+					}
+					content := kubectl(t, nil, "kustomize", overlayWith(t, namespace, over, []string{component}))
+					applyStrictly(t, namespace, content)
+				})
+			}
+			return nil
+		}
 		t.Run(name, func(t *testing.T) {
 			content := manifest(t)
 			if strings.Contains(string(content), "argoproj.io") {
 				needsRollouts(t)
 			}
-			kubectl(t, content, "apply", "--server-side", "--dry-run=server", "--validate=strict", "--namespace", namespace, "-f", "-")
+			applyStrictly(t, namespace, content)
 		})
 		return nil
 	})
@@ -52,6 +66,12 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 			t.Errorf("it was accepted: %s", out)
 		}
 	})
+}
+
+// applyStrictly asks the server whether it would take the manifest.
+func applyStrictly(t *testing.T, namespace string, manifest []byte) {
+	t.Helper()
+	kubectl(t, manifest, "apply", "--server-side", "--dry-run=server", "--validate=strict", "--namespace", namespace, "-f", "-")
 }
 
 // The pods that the manifests' Jobs make are admitted where Pod Security is at

@@ -37,12 +37,17 @@ func TestCanary(t *testing.T) {
 		stable = waitHealthy(t, namespace, canaryExample, stable)
 	})
 	t.Run("a crash-looping release is aborted and the stable one is back at full scale", func(t *testing.T) {
-		release(t, namespace, canaryExample, container("web", ends("1s", "1")))
+		lengthenWindow(t, namespace, canaryExample, "canary/analysis")
+		release(t, namespace, canaryExample, crashLoop)
 		rollout := waitAborted(t, namespace, canaryExample)
 		wantStable(t, namespace, rollout, stable, 5)
 		reportDelay(t, namespace, rollout)
 	})
 }
+
+// crashLoop is never Ready, so that the release waits for it at its first step,
+// however slow this machine is.
+var crashLoop = container("web", ends("1s", "1"), neverReady)
 
 func TestBlueGreen(t *testing.T) {
 	needsRollouts(t)
@@ -60,6 +65,7 @@ func TestBlueGreen(t *testing.T) {
 	})
 	t.Run("the active Service never moves to a release that crashes", func(t *testing.T) {
 		moves := watchActive(t, namespace)
+		lengthenWindow(t, namespace, blueGreenExample, "blueGreen/prePromotionAnalysis")
 		// Available first, so that the analysis begins; then it crashes.
 		release(t, namespace, blueGreenExample, container("web", ends("5s", "1")))
 		rollout := waitAborted(t, namespace, blueGreenExample)
@@ -122,8 +128,9 @@ func needsRollouts(t *testing.T) {
 	}
 }
 
-// releaseNamespace has the shipped templates and permissions in it.
-func releaseNamespace(t *testing.T) string {
+// releaseNamespace has the shipped templates and permissions in it, with these
+// components of deploy/components.
+func releaseNamespace(t *testing.T, components ...string) string {
 	t.Helper()
 	namespace := newNamespace(t, nil)
 	const pod = "/spec/metrics/0/provider/job/spec/template/spec"
@@ -135,7 +142,7 @@ func releaseNamespace(t *testing.T) string {
 		operations = append(operations, map[string]any{"op": "add", "path": pod + "/containers/0/env/-", "value": variable})
 	}
 	templates := patch(t, "(Cluster)?AnalysisTemplate", "", operations)
-	apply(t, namespace, kubectl(t, nil, "kustomize", overlay(t, namespace, "argo-rollouts", templates)))
+	apply(t, namespace, kubectl(t, nil, "kustomize", overlayWith(t, namespace, "argo-rollouts", components, templates)))
 	permitted(t, namespace, shippedAccount)
 	return namespace
 }
@@ -171,6 +178,17 @@ func analysisArguments(path string) []map[string]any {
 		operations = append(operations, map[string]any{"op": "add", "path": path, "value": argument})
 	}
 	return operations
+}
+
+// lengthenWindow gives a bad release the time to crash on a slow machine; it
+// fails as soon as it has. The path is that of the analysis in the strategy.
+func lengthenWindow(t *testing.T, namespace, name, path string) {
+	t.Helper()
+	argument := "/spec/strategy/" + path + "/args/3"
+	patchRollout(t, namespace, name, []map[string]any{
+		{"op": "test", "path": argument + "/name", "value": "duration"},
+		{"op": "replace", "path": argument + "/value", "value": "240"},
+	})
 }
 
 var rolloutResource = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}

@@ -3,7 +3,6 @@ package manifests_test
 import (
 	"encoding/json"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"testing"
@@ -87,6 +86,8 @@ type blueGreen struct {
 	PreviewService       string    `json:"previewService"`
 	AutoPromotionEnabled *bool     `json:"autoPromotionEnabled"`
 	PrePromotionAnalysis *analysis `json:"prePromotionAnalysis"`
+
+	PostPromotionAnalysis *analysis `json:"postPromotionAnalysis"`
 }
 
 type analysis struct {
@@ -94,7 +95,10 @@ type analysis struct {
 		TemplateName string `json:"templateName"`
 		ClusterScope bool   `json:"clusterScope"`
 	} `json:"templates"`
-	Args []rolloutArg `json:"args"`
+	Args   []rolloutArg `json:"args"`
+	DryRun []struct {
+		MetricName string `json:"metricName"`
+	} `json:"dryRun"`
 }
 
 type rolloutArg struct {
@@ -298,15 +302,15 @@ func checkRollout(t *testing.T, example *rollout) {
 		t.Error("a release whose pods never become available would never be ended")
 	}
 	selector := example.Spec.Selector
-	if len(selector.MatchExpressions) > 0 || !reflect.DeepEqual(selector.MatchLabels, example.Spec.Template.Labels) {
-		t.Errorf("the selector %v is not the pods' labels %v", selector, example.Spec.Template.Labels)
+	if len(selector.MatchExpressions) > 0 || len(selector.MatchLabels) == 0 || !within(selector.MatchLabels, example.Spec.Template.Labels) {
+		t.Errorf("the selector %v does not match the pods' labels %v", selector, example.Spec.Template.Labels)
 	}
 }
 
 func checkService(t *testing.T, service *corev1.Service, example *rollout) {
 	t.Helper()
-	if !maps.Equal(service.Spec.Selector, example.Spec.Template.Labels) {
-		t.Errorf("service %s selects %v, but the pods' labels are %v", service.Name, service.Spec.Selector, example.Spec.Template.Labels)
+	if !maps.Equal(service.Spec.Selector, example.Spec.Selector.MatchLabels) {
+		t.Errorf("service %s selects %v, the Rollout %v", service.Name, service.Spec.Selector, example.Spec.Selector.MatchLabels)
 	}
 	for _, port := range service.Spec.Ports {
 		if !slices.ContainsFunc(example.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
@@ -315,6 +319,16 @@ func checkService(t *testing.T, service *corev1.Service, example *rollout) {
 			t.Errorf("service %s leads to port %s, which the pods do not have", service.Name, port.TargetPort.String())
 		}
 	}
+}
+
+// within says whether all has each of the labels.
+func within(labels, all map[string]string) bool {
+	for name, value := range labels {
+		if got, found := all[name]; !found || got != value {
+			return false
+		}
+	}
+	return true
 }
 
 func asYAML(t *testing.T, value any) string {

@@ -62,6 +62,20 @@ func TestWhatTheKustomizationsHold(t *testing.T) {
 	}
 }
 
+func TestEverythingHasTheRecommendedLabels(t *testing.T) {
+	objects := buildWith(t, "base", "restricted-network")
+	maps.Copy(objects, build(t, argo))
+	maps.Copy(objects, build(t, examples))
+	for key, object := range objects {
+		labels := object.(metav1.Object).GetLabels()
+		for _, name := range []string{"name", "component", "part-of"} {
+			if labels["app.kubernetes.io/"+name] == "" {
+				t.Errorf("%s has no label app.kubernetes.io/%s: %v", key, name, labels)
+			}
+		}
+	}
+}
+
 func TestPermissionsAreToListPodsInOneNamespace(t *testing.T) {
 	for _, folder := range []string{base, argo} {
 		objects := build(t, folder)
@@ -131,6 +145,7 @@ func TestJobIsOneHardenedRun(t *testing.T) {
 			never   int32
 			day     int32 = 24 * 60 * 60
 			grace   int64 = 5
+			name          = containerName
 		)
 		deadline := g.job.ActiveDeadlineSeconds
 		labels := map[string]string{
@@ -140,9 +155,15 @@ func TestJobIsOneHardenedRun(t *testing.T) {
 		podLabels["sidecar.istio.io/inject"] = "false"
 		wantJob := batchv1.JobSpec{
 			BackoffLimit: &never, ActiveDeadlineSeconds: deadline, TTLSecondsAfterFinished: &day,
+			PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{{
+				Action: batchv1.PodFailurePolicyActionFailJob,
+				OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
+					ContainerName: &name, Operator: batchv1.PodFailurePolicyOnExitCodesOpNotIn, Values: []int32{0},
+				},
+			}}},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: podLabels, Annotations: map[string]string{
-					"linkerd.io/inject": "disabled",
+					"kubectl.kubernetes.io/default-container": containerName, "linkerd.io/inject": "disabled",
 					"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true",
 				}},
 				Spec: corev1.PodSpec{

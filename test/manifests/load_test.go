@@ -16,8 +16,10 @@ import (
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/json"
@@ -40,13 +42,16 @@ const (
 var kinds = map[metav1.TypeMeta]func() any{
 	{APIVersion: "v1", Kind: "ServiceAccount"}:                              func() any { return new(corev1.ServiceAccount) },
 	{APIVersion: "v1", Kind: "Service"}:                                     func() any { return new(corev1.Service) },
+	{APIVersion: "apps/v1", Kind: "Deployment"}:                             func() any { return new(appsv1.Deployment) },
 	{APIVersion: "batch/v1", Kind: "Job"}:                                   func() any { return new(batchv1.Job) },
+	{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}:             func() any { return new(networkingv1.NetworkPolicy) },
 	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole"}:       func() any { return new(rbacv1.ClusterRole) },
 	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"}:       func() any { return new(rbacv1.RoleBinding) },
 	{APIVersion: "argoproj.io/v1alpha1", Kind: "AnalysisTemplate"}:          func() any { return new(analysisTemplate) },
 	{APIVersion: "argoproj.io/v1alpha1", Kind: "ClusterAnalysisTemplate"}:   func() any { return new(analysisTemplate) },
 	{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout"}:                   func() any { return new(rollout) },
 	{APIVersion: types.KustomizationVersion, Kind: types.KustomizationKind}: func() any { return new(types.Kustomization) },
+	{APIVersion: types.ComponentVersion, Kind: types.ComponentKind}:         func() any { return new(types.Kustomization) },
 }
 
 // decode reads one object as an API server does: an unknown field, a duplicate key, a number where a string belongs,

@@ -35,6 +35,9 @@ type Options struct {
 	// SandboxImage is the reference of the image, among Images, that holds a
 	// pod's namespaces.
 	SandboxImage string
+	// WithoutControllers leaves out the controller manager: nothing but the API
+	// server acts on objects, ServiceAccounts have to be made by hand.
+	WithoutControllers bool
 	// Log gets one line for each thing that is done.
 	Log io.Writer
 }

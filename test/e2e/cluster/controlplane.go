@@ -33,6 +33,9 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if err := c.startAPIServer(ctx, etcdURL); err != nil {
 		return err
 	}
+	if c.options.WithoutControllers {
+		return nil
+	}
 	if err := c.startControllers(ctx); err != nil {
 		return err
 	}

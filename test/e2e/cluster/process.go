@@ -96,6 +96,9 @@ func (p *Process) waitReady(ctx context.Context) error {
 	return nil
 }
 
+// PID is the id of the process that was started last.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Running says whether the process has been started and has not ended.
 func (p *Process) Running() bool {
 	if p.cmd == nil {

@@ -1,0 +1,310 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/crashcheck/crashcheck/test/e2e/gate"
+)
+
+// These show what deploy/components/retry-inconclusive makes of each way in
+// which a run can end.
+
+const retries = "retry-inconclusive"
+
+// someHash is the label value of the paper pods here.
+const someHash = "c0ffee"
+
+var shippedJobs = batchv1.JobNameLabel + "=" + shippedJob
+
+func TestRetries(t *testing.T) {
+	needsLocalImages(t)
+	t.Parallel()
+	for name, test := range map[string]struct {
+		environment map[string]string
+		exitCode    int32
+		tries       int
+		// reason is why the Job has failed.
+		reason string
+	}{
+		"a run without a verdict is tried twice more, then the Job has failed": {
+			map[string]string{"HASH": "mistyped"}, gate.Inconclusive, 3, batchv1.JobReasonBackoffLimitExceeded,
+		},
+		"a fail is never tried again": {
+			map[string]string{"CRASH_LIMIT": "2"}, gate.Fail, 1, batchv1.JobReasonPodFailurePolicy,
+		},
+		"an invalid configuration is never tried again": {
+			map[string]string{"HASH": "{{args.hash}}"}, gate.Invalid, 1, batchv1.JobReasonPodFailurePolicy,
+		},
+		"not_ready is never tried again": {
+			map[string]string{"REQUIRE_READY": "true"}, gate.NotReady, 1, batchv1.JobReasonPodFailurePolicy,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := retryNamespace(t)
+			startJob(t, namespace, windowOf("2", test.environment), retries)
+			failed := jobCondition(t, namespace)
+			if failed.Type != batchv1.JobFailed || failed.Reason != test.reason {
+				t.Errorf("the Job is %s: %s (%s), want Failed: %s", failed.Type, failed.Reason, failed.Message, test.reason)
+			}
+			if name := fmt.Sprintf("exit code %d", test.exitCode); test.tries == 1 && !strings.Contains(failed.Message, name) {
+				t.Errorf("the Job says %q, which does not name %s", failed.Message, name)
+			}
+			wantTries(t, namespace, shippedJobs, test.tries, test.exitCode)
+		})
+	}
+}
+
+func TestEvictedRun(t *testing.T) {
+	needsLocalImages(t)
+	t.Parallel()
+	t.Run("is tried again, and does not count as a failure", func(t *testing.T) {
+		t.Parallel()
+		namespace := retryNamespace(t)
+		startJob(t, namespace, windowOf("15", nil), retries)
+		first := evictGate(t, namespace)
+
+		completed := jobCondition(t, namespace)
+		if completed.Type != batchv1.JobComplete {
+			t.Errorf("the Job is %s: %s (%s), want Complete", completed.Type, completed.Reason, completed.Message)
+		}
+		var second corev1.Pod
+		for _, pod := range gatePods(t, namespace, shippedJobs) {
+			if pod.UID != first.UID {
+				second = pod
+			}
+		}
+		if code := exitCodeOf(second); second.UID == "" || code != gate.Pass {
+			t.Errorf("the second pod is %q with exit code %d, want one that passes", second.Name, code)
+		}
+		job, err := the.client.BatchV1().Jobs(namespace).Get(t.Context(), shippedJob, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job.Status.Succeeded != 1 {
+			t.Errorf("the Job's status is %+v", job.Status)
+		}
+	})
+	t.Run("fails the Job of the base, which never tries again", func(t *testing.T) {
+		t.Parallel()
+		namespace := retryNamespace(t)
+		startJob(t, namespace, windowOf("15", nil))
+		evictGate(t, namespace)
+		failed := jobCondition(t, namespace)
+		if failed.Type != batchv1.JobFailed || !strings.Contains(failed.Message, "exit code 143") {
+			t.Errorf("the Job is %s: %s (%s), want Failed, with exit code 143", failed.Type, failed.Reason, failed.Message)
+		}
+	})
+}
+
+// The Job of an analysis carries the policy too, and Argo Rollouts waits for
+// the last try.
+func TestRetriesOfAnAnalysis(t *testing.T) {
+	needsRollouts(t)
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arguments map[string]string
+		exitCode  int32
+		tries     int
+	}{
+		"a run without a verdict is tried twice more":   {map[string]string{"hash": "mistyped"}, gate.Inconclusive, 3},
+		"a fail is never tried again":                   {map[string]string{"limit": "2"}, gate.Fail, 1},
+		"an invalid configuration is never tried again": {map[string]string{"limit": "many"}, gate.Invalid, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := releaseNamespace(t, retries)
+			setRestarts(t, paperPod(t, namespace, "web-0", map[string]string{rolloutsLabel: someHash}), 2)
+			startAnalysis(t, namespace, test.arguments)
+			if phase, message := analysisEnd(t, namespace); phase != "Failed" {
+				t.Errorf("the AnalysisRun is %s (%s), want Failed", phase, message)
+			}
+			wantTries(t, namespace, "app.kubernetes.io/name=crashcheck", test.tries, test.exitCode)
+		})
+	}
+}
+
+// retryNamespace has the permissions of the gate, so that no run waits for
+// them, and one pod that has crashed twice and is not Ready.
+func retryNamespace(t *testing.T) string {
+	t.Helper()
+	namespace := newNamespace(t, nil)
+	apply(t, namespace, shippedManifests(t, "base", permissionKinds...))
+	permitted(t, namespace, shippedAccount)
+	setRestarts(t, paperPod(t, namespace, "web-0", map[string]string{deploymentLabel: someHash}), 2)
+	return namespace
+}
+
+// windowOf is an environment of a gate that passes after that many seconds,
+// unless more says else.
+func windowOf(seconds string, more map[string]string) map[string]string {
+	environment := map[string]string{"HASH": someHash, "INTERVAL": "500ms", "DURATION": seconds, "CRASH_LIMIT": "5", "API_GRACE": "30"}
+	for name, value := range more {
+		environment[name] = value
+	}
+	return environment
+}
+
+// evictGate waits until the Job's first pod checks, and evicts it as a drain
+// does.
+func evictGate(t *testing.T, namespace string) corev1.Pod {
+	t.Helper()
+	jobLogged(t, namespace, someHash) // the first line says what is checked
+	pod := jobPod(t, namespace)
+	err := the.client.PolicyV1().Evictions(namespace).Evict(t.Context(), &policyv1.Eviction{
+		ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: namespace},
+	})
+	if err != nil {
+		t.Fatal("evict the gate:", err)
+	}
+	eventually(t, "the evicted pod is gone", patience, func(ctx context.Context) error {
+		_, err := the.client.CoreV1().Pods(namespace).Get(ctx, pod.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is still there (%w)", err)
+	})
+	return pod
+}
+
+// jobCondition waits until the shipped Job has ended, and says how.
+func jobCondition(t *testing.T, namespace string) batchv1.JobCondition {
+	t.Helper()
+	var end batchv1.JobCondition
+	eventually(t, "the Job has ended", 2*patience, func(ctx context.Context) error {
+		job, err := the.client.BatchV1().Jobs(namespace).Get(ctx, shippedJob, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, condition := range job.Status.Conditions {
+			if condition.Status == corev1.ConditionTrue && (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) {
+				end = condition
+				return nil
+			}
+		}
+		return fmt.Errorf("the Job's status is %+v", job.Status)
+	})
+	return end
+}
+
+// gatePods are the pods of the gate, one for each try that has not been
+// deleted.
+func gatePods(t *testing.T, namespace, selector string) []corev1.Pod {
+	t.Helper()
+	pods, err := the.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pods.Items
+}
+
+// wantTries wants that many tries, each with this exit code.
+func wantTries(t *testing.T, namespace, selector string, tries int, exitCode int32) {
+	t.Helper()
+	pods := gatePods(t, namespace, selector)
+	if len(pods) != tries {
+		t.Errorf("there were %d tries, want %d", len(pods), tries)
+	}
+	for _, pod := range pods {
+		if got := exitCodeOf(pod); got != exitCode {
+			t.Errorf("%s ended with exit code %d, want %d", pod.Name, got, exitCode)
+		}
+	}
+}
+
+// exitCodeOf is the exit code of the gate in its pod, or -1 where it has none.
+func exitCodeOf(pod corev1.Pod) int32 {
+	for _, status := range pod.Status.ContainerStatuses {
+		if ended := status.State.Terminated; ended != nil && status.Name == shippedContainer {
+			return ended.ExitCode
+		}
+	}
+	return -1
+}
+
+var (
+	templateResource    = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysistemplates"}
+	analysisRunResource = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysisruns"}
+)
+
+// startAnalysis makes an AnalysisRun of the shipped template, as a Rollout
+// does, with these arguments and a window of 2 s.
+func startAnalysis(t *testing.T, namespace string, arguments map[string]string) {
+	t.Helper()
+	client, err := dynamic.NewForConfig(the.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := client.Resource(templateResource).Namespace(namespace).Get(t.Context(), "crashcheck", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec struct {
+		Args []struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+		} `json:"args"`
+		Metrics []any `json:"metrics"`
+	}
+	data, err := json.Marshal(template.Object["spec"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &spec); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"hash": someHash, "interval": "500ms", "duration": "2"}
+	for name, value := range arguments {
+		all[name] = value
+	}
+	for i, arg := range spec.Args {
+		if value, given := all[arg.Name]; given {
+			spec.Args[i].Value = value
+		}
+	}
+	data, err = json.Marshal(map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1",
+		"kind":       "AnalysisRun",
+		"metadata":   map[string]string{"name": "crashcheck"},
+		"spec":       spec,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, namespace, data)
+}
+
+// analysisEnd waits until the AnalysisRun has ended and says how.
+func analysisEnd(t *testing.T, namespace string) (phase, message string) {
+	t.Helper()
+	client, err := dynamic.NewForConfig(the.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the AnalysisRun has ended", 2*patience, func(ctx context.Context) error {
+		run, err := client.Resource(analysisRunResource).Namespace(namespace).Get(ctx, "crashcheck", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		phase, _, _ = unstructured.NestedString(run.Object, "status", "phase")
+		message, _, _ = unstructured.NestedString(run.Object, "status", "message")
+		if phase == "" || phase == "Pending" || phase == "Running" {
+			return fmt.Errorf("its phase is %q", phase)
+		}
+		return nil
+	})
+	return phase, strings.TrimSpace(message)
+}
