@@ -12,6 +12,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/term"
 	"k8s.io/klog/v2"
 
@@ -29,8 +30,7 @@ func (p program) main() int {
 	// A closed pipe is an error like another (it would end a Go program): the exit code has to be the verdict's.
 	signal.Ignore(syscall.SIGPIPE)
 	// client-go logs here what it also returns as errors.
-	klog.LogToStderr(false)
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(logr.Discard())
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)

@@ -17,9 +17,12 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// patience is how long the end of the run waits for each of the two outputs if it is not read. An interrupted run has
-// a second in all.
-const patience = 400 * time.Millisecond
+// patience is how long the end of the run waits for each of the two outputs if it is not read: an interrupted run has a
+// second in all, and so has one that used up its time. Others may be written to by a starved machine.
+const (
+	patience     = 400 * time.Millisecond
+	mostPatience = 2 * time.Second
+)
 
 // program is what stays the same from run to run.
 type program struct {
@@ -151,10 +154,19 @@ func (g *gate) end() int {
 		g.log.Warn(err.Error())
 	}
 	g.log.Close(g.result)
-	_ = g.err.Close(patience) // the log before the line, where both go to one place
+	wait := g.patience()
+	_ = g.err.Close(wait) // the log before the line, where both go to one place
 	_, _ = g.out.Write(report.JSONLine(g.result))
-	_ = g.out.Close(patience)
+	_ = g.out.Close(wait)
 	return report.Code(g.result.Outcome)
+}
+
+// patience is how long to wait for each of the two outputs.
+func (g *gate) patience() time.Duration {
+	if g.result.Verdict == runner.Interrupted {
+		return patience
+	}
+	return min(max(planOf(g.cfg).TimeToReport(g.result.Elapsed)/2, patience), mostPatience)
 }
 
 func planOf(cfg config.Config) runner.Plan {

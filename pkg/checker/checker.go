@@ -25,6 +25,8 @@ const (
 	maxStartOvers = 2
 	// maxPages is more than any cluster has: a server that goes on after it would go on for ever.
 	maxPages = 4000
+	// maxContainers is more than a pod can have: it would be too large for the API server's store.
+	maxContainers = 1000
 )
 
 // PodLister lists pods of one namespace. kube.PodLister is one; of a typed client, or a fake one, typed.Pods makes one.
@@ -140,6 +142,9 @@ func (c *Checker) list(ctx context.Context, selector string, startOvers *int) ([
 			pod := &page.Items[i]
 			if pod.UID == "" {
 				return nil, fmt.Errorf("the list holds a pod without UID (%q): it is not believed", pod.Name)
+			}
+			if n := len(pod.Status.ContainerStatuses) + len(pod.Status.InitContainerStatuses); n > maxContainers {
+				return nil, fmt.Errorf("the list holds a pod of %d containers (%q): it is not believed", n, pod.Name)
 			}
 			if pod.Namespace != page.Items[0].Namespace {
 				return nil, fmt.Errorf("the list holds pods of two namespaces (%q and %q): it is not believed", page.Items[0].Namespace, pod.Namespace)

@@ -141,6 +141,9 @@ func TestListsThatAreNotBelieved(t *testing.T) {
 			"list pods with a=b: the answer is no list of pods (it has no resourceVersion): it is not believed"},
 		{"a pod without UID", func(metav1.ListOptions) *corev1.PodList { return page("", pod(uid(""))) },
 			`list pods with a=b: the list holds a pod without UID ("web-1"): it is not believed`},
+		{"a pod of more containers than fit into one", func(metav1.ListOptions) *corev1.PodList {
+			return page("", pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = make([]corev1.ContainerStatus, 1001) }))
+		}, `list pods with a=b: the list holds a pod of 1001 containers ("web-1"): it is not believed`},
 		{"pods of two namespaces", func(metav1.ListOptions) *corev1.PodList {
 			return page("", crashed(1), pod(func(p *corev1.Pod) { p.Namespace = "other" }))
 		}, `list pods with a=b: the list holds pods of two namespaces ("prod" and "other"): it is not believed`},

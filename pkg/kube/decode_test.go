@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,6 +63,11 @@ func TestWhatIsNotAWholeAndRealListIsAnError(t *testing.T) {
 		"items that are an object":             {200, mediaJSON, string(edited(t, map[string]any{"items": map[string]any{}})), "no list of pods"},
 		"items that are numbers":               {200, mediaJSON, string(edited(t, map[string]any{"items": []int{1, 2}})), "no list of pods"},
 		"a restartCount that is too large":     {200, mediaJSON, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"status":{"containerStatuses":[{"restartCount":2147483648}]}}]}`, "2147483648"},
+		"items that are a number, in protobuf": {200, mediaProtobuf, listWith("\x10\x05"), "wire type 0"},
+		"items of a fixed size, in protobuf":   {200, mediaProtobuf, listWith("\x15\x00\x00\x00\x00"), "wire type 5"},
+		"metadata that are a number":           {200, mediaProtobuf, listWith("\x08\x05"), "wire type 0"},
+		"a number that ends behind the list":   {200, mediaProtobuf, listWith("\x2d\x00") + "\x12\x02\x0a\x00\x12\x02\x0a\x00", "unexpected EOF"},
+		"a pod without UID in protobuf":        {200, mediaProtobuf, listWith("\x12\x00"), "without UID"},
 		"garbage behind a list":                {200, mediaJSON, string(realJSON) + `{"kind":"PodList"}`, "after top-level value"},
 		"garbage behind a list in protobuf":    {200, mediaProtobuf, string(realProtobuf) + "garbage", "no list of pods"},
 		"a list that is empty in its envelope": {200, mediaProtobuf, "k8s\x00\n\x0d\n\x02v1\x12\x07PodList", "it has no resourceVersion"},
@@ -79,6 +85,12 @@ func TestWhatIsNotAWholeAndRealListIsAnError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// listWith is a PodList in protobuf with these bytes behind its metadata.
+func listWith(fields string) string {
+	object := "\n\x03\x12\x011" + fields
+	return "k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12" + string(rune(len(object))) + object
 }
 
 func TestWhatIsAWholeAndRealListIsBelieved(t *testing.T) {
@@ -259,6 +271,7 @@ func FuzzReadPodList(f *testing.F) {
 		f.Add([]byte(text), false)
 	}
 	f.Add([]byte("k8s\x00"), true)
+	f.Add([]byte(`{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"a","creationTimestamp":"2026-95-04T03:02:01Z"}}]}`), false)
 	f.Fuzz(func(t *testing.T, body []byte, asProtobuf bool) {
 		media := mediaJSON
 		if asProtobuf {
@@ -270,7 +283,7 @@ func FuzzReadPodList(f *testing.F) {
 		switch {
 		case err == nil && list.ResourceVersion == "":
 			t.Fatal("a list without resourceVersion is believed")
-		case err == nil && !isList && !(asProtobuf && isListAround(body)):
+		case err == nil && !isList && !isListAround(body, media):
 			t.Fatalf("what is no list of pods is believed: %d pods (the library says: %v)", len(list.Items), referenceErr)
 		case err == nil && isList && !equality.Semantic.DeepEqual(essentials(list), essentials(typed.PodList(reference))):
 			t.Fatalf("\n got %v\nwant %v", essentials(list), essentials(typed.PodList(reference)))
@@ -285,12 +298,26 @@ func FuzzReadPodList(f *testing.F) {
 	})
 }
 
-// isListAround tells whether a body is a protobuf PodList, were it not for a fault inside of its pods, in fields that
-// are skipped.
-func isListAround(body []byte) bool {
+// isListAround tells whether a body is a PodList, were it not for a fault inside of its pods, in fields that are skipped.
+func isListAround(body []byte, media string) bool {
+	if media == mediaJSON {
+		var list struct {
+			Items []map[string]json.RawMessage `json:"items"`
+		}
+		return json.Unmarshal(body, &list) == nil && hasListMeta(body)
+	}
 	var envelope runtime.Unknown
-	return bytes.HasPrefix(body, []byte("k8s\x00")) && envelope.Unmarshal(body[4:]) == nil &&
-		envelope.Kind == "PodList" && envelope.APIVersion == "v1"
+	if !bytes.HasPrefix(body, protobufMagic) || envelope.Unmarshal(body[4:]) != nil || envelope.Kind != "PodList" || envelope.APIVersion != "v1" {
+		return false
+	}
+	for rest := envelope.Raw; len(rest) > 0; {
+		number, kind, n := protowire.ConsumeField(rest)
+		if n < 0 || number <= 2 && kind != protowire.BytesType {
+			return false
+		}
+		rest = rest[n:]
+	}
+	return true
 }
 
 // libraryDecode decodes as a typed client does: into a PodList, with the kind taken for granted where it is missing.
@@ -310,6 +337,11 @@ func isRealList(body []byte, media string) bool {
 			envelope.Kind == "PodList" && envelope.APIVersion == "v1" &&
 			list.Unmarshal(envelope.Raw) == nil && list.ResourceVersion != ""
 	}
+	return hasListMeta(body)
+}
+
+// hasListMeta tells whether JSON has the kind and the resourceVersion of a real list.
+func hasListMeta(body []byte) bool {
 	var fields map[string]json.RawMessage // a map, because it minds letter case
 	var kind, version, resourceVersion string
 	if json.Unmarshal(body, &fields) != nil {

@@ -84,7 +84,13 @@ func (s *stream) podList(length int64, list *checker.PodList) error {
 			})
 		case 2:
 			list.Items = append(list.Items, checker.Pod{})
-			return p.pod(f, &list.Items[len(list.Items)-1])
+			pod := &list.Items[len(list.Items)-1]
+			if err := p.pod(f, pod); err != nil {
+				return err
+			}
+			if pod.UID == "" { // two bytes could make one: there is no end to how many would fit into a page
+				return fmt.Errorf("it holds a pod without UID (%q)", pod.Name)
+			}
 		}
 		return nil
 	})
@@ -110,8 +116,11 @@ func (s *stream) magic() error {
 	return err
 }
 
-// eachField calls use with the number and the length of each field that has one: use has to read its value. The others
-// are numbers, which neither a list nor what is around it has so far; they are skipped.
+// lastKnown is the highest number of a field that a list, or what is around it, has today. All of them have a length.
+const lastKnown = 4
+
+// eachField calls use with the number and the length of each field that has one: use has to read its value. Numbers, which
+// only fields to come can be, are skipped.
 func (s *stream) eachField(use func(protowire.Number, int64) error) error {
 	for {
 		tag, err := binary.ReadUvarint(s)
@@ -124,6 +133,9 @@ func (s *stream) eachField(use func(protowire.Number, int64) error) error {
 		number, kind := protowire.DecodeTag(tag)
 		if number < protowire.MinValidNumber {
 			return fmt.Errorf("it has a field of number %d", number)
+		}
+		if kind != protowire.BytesType && number <= lastKnown {
+			return fmt.Errorf("field %d has wire type %d", number, kind)
 		}
 		var length uint64
 		switch kind {
@@ -165,6 +177,9 @@ func (s *stream) ReadByte() (byte, error) {
 
 // value reads a field's value. It is good until the next call. No more memory is taken than bytes have come.
 func (s *stream) value(length int64) ([]byte, error) {
+	if s.left >= 0 && length > s.left {
+		return nil, io.ErrUnexpectedEOF
+	}
 	s.buffer.Reset()
 	s.buffer.Grow(int(min(length, 64<<10)) + bytes.MinRead)
 	n, err := s.buffer.ReadFrom(io.LimitReader(s.from, length))
@@ -362,24 +377,40 @@ func (p podDecoder) status(f field, status *checker.PodStatus) error {
 
 // condition appends a condition if package checker looks at its type.
 func (p podDecoder) condition(f field, to *[]checker.PodCondition) error {
-	var c checker.PodCondition
+	var kind, status, reason, message field
 	err := f.message(func(f field) error {
 		switch f.number {
 		case 1:
-			return p.word(f, &c.Type)
+			kind = f
 		case 2:
-			return p.word(f, &c.Status)
+			status = f
 		case 5:
-			return p.word(f, &c.Reason)
+			reason = f
 		case 6:
-			return p.word(f, &c.Message)
+			message = f
 		}
 		return nil
 	})
-	if err == nil && (c.Type == "Ready" || c.Type == "PodScheduled") {
-		*to = append(*to, c)
+	if err != nil || kind.number == 0 {
+		return err
 	}
-	return err
+	if name, err := kind.bytes(); err != nil || string(name) != "Ready" && string(name) != "PodScheduled" {
+		return err
+	}
+	var c checker.PodCondition
+	for _, text := range []struct {
+		field field
+		to    *string
+	}{{kind, &c.Type}, {status, &c.Status}, {reason, &c.Reason}, {message, &c.Message}} {
+		if text.field.number == 0 {
+			continue
+		}
+		if err := p.word(text.field, text.to); err != nil {
+			return err
+		}
+	}
+	*to = append(*to, c)
+	return nil
 }
 
 func (p podDecoder) containerStatus(f field, to *[]checker.ContainerStatus) error {

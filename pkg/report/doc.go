@@ -10,7 +10,7 @@
 //
 //   - Text that comes from the cluster is printed with control characters escaped: it can forge neither a line of the
 //     log nor a terminal sequence.
-//   - Output that is broken or stuck changes no verdict and delays no run, see [Detached].
+//   - Output that is broken or stuck changes no verdict and delays the end of a run by seconds at most (less than one, if it was interrupted), see [Detached].
 //
 // # The log as JSON
 //

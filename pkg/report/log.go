@@ -47,6 +47,7 @@ type Log struct {
 	faultAt  time.Duration // when a fault was last said, since the start of the run
 	last     runner.Event
 	notReady []string // at the last check that succeeded
+	nobody   bool     // no pod was left then
 	words    bool     // last words were said
 	timeline timeline
 }
@@ -137,6 +138,9 @@ func (l *Log) Start(version string, plan runner.Plan, namespace, selector string
 	if plan.Count > 0 {
 		how = fmt.Sprintf("%s, one every %s", count(plan.Count, "time"), exact(plan.Interval))
 	}
+	if plan.Count == 1 {
+		how = "once"
+	}
 	if plan.Count > 0 && plan.MaxDuration > 0 {
 		how += fmt.Sprintf(", for at most %s", exact(plan.MaxDuration))
 	}
@@ -174,7 +178,7 @@ func (l *Log) checked(e runner.Checked) {
 			count(e.Failures, "failed attempt"), short(e.Unobserved)),
 			slog.Int64("failures", e.Failures), slog.Float64("unobservedSeconds", seconds(e.Unobserved)))
 	}
-	l.notReady = e.Tally.NotReady
+	l.notReady, l.nobody = e.Tally.NotReady, e.Tally.Judged == 0
 	l.pods(e)
 	l.newCrashes(e)
 	l.newBlocked(e.Tally.Blocked)
@@ -221,7 +225,7 @@ func (l *Log) newCrashes(e runner.Checked) {
 		if c.New > 1 {
 			which = "crashes"
 		}
-		text := fmt.Sprintf("%s %d/%d: %s/%s%s %s %s%s", which, l.crashes, l.limit, c.Pod, c.Container, c.Kind.Suffix(), ended(c.New, e.Number == 1), c.End, hint(c.End))
+		text := fmt.Sprintf("%s %d/%d: %s/%s%s %s %s%s", which, l.crashes, l.limit, c.Pod, c.Container, c.Kind.Suffix(), ended(c.New, e.Number == 1 && e.Failures == 0), c.End, hint(c.Kind, c.End))
 		facts := append([]slog.Attr{slog.Int64("crashes", l.crashes), slog.Int64("limit", l.limit)},
 			containerFacts(c.Pod, c.Container, c.Kind, c.Crashes, c.End)...)
 		if c.End != nil && gist(c.End.Message) != "" {
@@ -232,7 +236,7 @@ func (l *Log) newCrashes(e runner.Checked) {
 	l.crashes = t.Crashes
 }
 
-// ended says how often a container ended; what the first check finds has happened before.
+// ended says how often a container ended; what the very first check finds has happened before.
 func ended(times int64, before bool) string {
 	text := "ended"
 	if before {
@@ -242,7 +246,7 @@ func ended(times int64, before bool) string {
 		text += " " + count(times, "time")
 	}
 	if before {
-		text += " before the first check"
+		text += " before this run"
 	}
 	if times > 1 {
 		text += ", the last time"
@@ -361,7 +365,7 @@ func (l *Log) Close(r Result) {
 		}
 	}
 	if r.Verdict != runner.Invalid {
-		l.culprits(r.Containers)
+		l.culprits(r.Containers, mostRows-max(len(l.advice(r))-1, 0))
 		if line := l.timeline.draw(r.Elapsed); line != "" && !l.json {
 			_, _ = io.WriteString(l.out, line+"\n")
 		}
@@ -372,7 +376,7 @@ func (l *Log) Close(r Result) {
 	}
 	level := slog.LevelError
 	switch {
-	case r.Verdict == runner.Pass && len(l.notReady) > 0:
+	case r.Verdict == runner.Pass && (len(l.notReady) > 0 || l.nobody):
 		level = slog.LevelWarn
 	case r.Verdict == runner.Pass:
 		level = slog.LevelInfo
@@ -382,10 +386,10 @@ func (l *Log) Close(r Result) {
 }
 
 // culprits lists the containers that crashed most.
-func (l *Log) culprits(crashed []checker.ContainerCrashes) {
+func (l *Log) culprits(crashed []checker.ContainerCrashes, rows int) {
 	if !l.json {
 		if len(crashed) > 0 {
-			_, _ = io.WriteString(l.out, table(crashed))
+			_, _ = io.WriteString(l.out, table(crashed, rows))
 		}
 		return
 	}
@@ -441,7 +445,7 @@ func (l *Log) adviceOnCrashes(r Result) (advice []string) {
 		sidecars[c.Container] = true
 	}
 	if len(sidecars) > 0 {
-		advice = append(advice, fmt.Sprintf("only sidecars crashed; if they are not part of the release, IGNORE_CONTAINERS=%s leaves them out",
+		advice = append(advice, fmt.Sprintf("of the containers that count, only sidecars crashed; if they are not part of the release, add %s to IGNORE_CONTAINERS",
 			strings.Join(slices.Sorted(maps.Keys(sidecars)), ",")))
 	}
 	switch c := r.Containers[0]; {
@@ -456,18 +460,18 @@ func (l *Log) adviceOnCrashes(r Result) (advice []string) {
 
 const (
 	// mostRows is the number of containers in the closing table: with the timeline, the summary, a line of advice and the
-	// verdict, it fits in ten lines.
+	// verdict, it fits in ten lines. More advice takes their place.
 	mostRows = 4
 	// longestReason is in bytes.
 	longestReason = 24
 )
 
 // table lists the worst containers. What can be long stands last.
-func table(crashed []checker.ContainerCrashes) string {
+func table(crashed []checker.ContainerCrashes, rows int) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CRASHES\tEXIT CODE\tREASON\tKIND\tLAST CRASH\tPOD/CONTAINER")
-	for _, c := range crashed[:min(len(crashed), mostRows)] {
+	for _, c := range crashed[:min(len(crashed), rows)] {
 		exitCode, reason, finished := "?", "?", "?"
 		if c.End != nil {
 			exitCode = fmt.Sprint(c.End.ExitCode)
@@ -477,7 +481,7 @@ func table(crashed []checker.ContainerCrashes) string {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", c.Crashes, exitCode, reason, c.Kind, finished, Escape(c.Pod+"/"+c.Container))
 	}
 	_ = w.Flush() // to memory
-	if more := len(crashed) - mostRows; more > 0 {
+	if more := len(crashed) - rows; more > 0 {
 		fmt.Fprintf(&b, "and %s\n", count(more, "more container"))
 	}
 	return b.String()

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,11 +64,11 @@ AT INF it checks every 5s for 5m, until 00:05:00 (00:06:10 at the latest, if the
 AT WRN no pod matches yet
 AT INF 3 pods appeared: web-6fd8d747-abcde, web-6fd8d747-fghij, web-6fd8d747-klmno
 AT WRN web-6fd8d747-klmno/app cannot start: ImagePullBackOff: Back-off pulling image "web:2"
-AT WRN crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows
+AT WRN crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it used more memory than its limit, or the node, allows
 AT WRN the check failed and is tried again for 1m before the run gives up: list pods with pod-template-hash=6fd8d747: ask 10.0.0.1:443: connection refused
 AT INF checks succeed again, after 2 failed attempts; the pods were not observed for 5s
 AT INF 1 pod gone (its crashes stay counted): web-6fd8d747-klmno
-AT WRN crashes 3/5: web-6fd8d747-abcde/app ended 2 times, the last time with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows
+AT WRN crashes 3/5: web-6fd8d747-abcde/app ended 2 times, the last time with exit code 137, signal 9 (OOMKilled): it used more memory than its limit, or the node, allows
 AT WRN crash 4/5: web-6fd8d747-fghij/proxy (sidecar) ended with exit code 2: an error of the program's own, such as a Go panic; its last words: panic: no such table: orders
 AT WRN the termination message could not be written
 last log lines of web-6fd8d747-abcde/app:
@@ -130,7 +131,7 @@ func TestStartLine(t *testing.T) {
 		{"a number of checks", runner.Plan{Interval: 90 * time.Second, Count: 3, CrashLimit: 1, APIGrace: 30 * time.Second},
 			"1 crash", "3 times, one every 1m30s, until 00:03:00 (00:06:30"},
 		{"a number of checks, with a cap", runner.Plan{Interval: time.Second, Count: 1, MaxDuration: time.Hour, CrashLimit: 2},
-			"2 crashes", "1 time, one every 1s, for at most 1h, until 00:00:00 (01:00:10"},
+			"2 crashes", "once, for at most 1h, until 00:00:00 (01:00:10"},
 		{"days have a date", runner.Plan{Interval: time.Minute, Duration: 48 * time.Hour, CrashLimit: 1, APIGrace: time.Minute},
 			"1 crash", "every 1m for 48h, until 2000-01-03 00:00 (2000-01-03 00:01"},
 	} {
@@ -234,11 +235,11 @@ func TestJSONLogHasTheSameSentencesAndTheFacts(t *testing.T) {
 			`{"event":"noPods","level":"WARN","msg":"no pod matches yet","pods":0}`,
 			`{"appeared":["web-6fd8d747-abcde","web-6fd8d747-fghij","web-6fd8d747-klmno"],"event":"podsAppeared","level":"INFO","msg":"3 pods appeared: web-6fd8d747-abcde, web-6fd8d747-fghij, web-6fd8d747-klmno","pods":3}`,
 			`{"container":"app","event":"cannotStart","level":"WARN","message":"Back-off pulling image \"web:2\"","msg":"web-6fd8d747-klmno/app cannot start: ImagePullBackOff: Back-off pulling image \"web:2\"","pod":"web-6fd8d747-klmno","reason":"ImagePullBackOff"}`,
-			`{"container":"app","containerCrashes":1,"crashes":1,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
+			`{"container":"app","containerCrashes":1,"crashes":1,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crash 1/5: web-6fd8d747-abcde/app ended with exit code 137, signal 9 (OOMKilled): it used more memory than its limit, or the node, allows","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
 			`{"error":"list pods with pod-template-hash=6fd8d747: ask 10.0.0.1:443: connection refused","event":"checkFailed","failures":1,"giveUpSeconds":60,"level":"WARN","msg":"the check failed and is tried again for 1m before the run gives up: list pods with pod-template-hash=6fd8d747: ask 10.0.0.1:443: connection refused","retrySeconds":0.5}`,
 			`{"event":"checksRecovered","failures":2,"level":"INFO","msg":"checks succeed again, after 2 failed attempts; the pods were not observed for 5s","unobservedSeconds":5}`,
 			`{"event":"podsGone","gone":["web-6fd8d747-klmno"],"level":"INFO","msg":"1 pod gone (its crashes stay counted): web-6fd8d747-klmno","pods":2}`,
-			`{"container":"app","containerCrashes":3,"crashes":3,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crashes 3/5: web-6fd8d747-abcde/app ended 2 times, the last time with exit code 137, signal 9 (OOMKilled): it used more memory than its limit allows","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
+			`{"container":"app","containerCrashes":3,"crashes":3,"event":"crash","exitCode":137,"finishedAt":"1999-12-31T23:59:58Z","kind":"main","level":"WARN","limit":5,"msg":"crashes 3/5: web-6fd8d747-abcde/app ended 2 times, the last time with exit code 137, signal 9 (OOMKilled): it used more memory than its limit, or the node, allows","pod":"web-6fd8d747-abcde","reason":"OOMKilled","signal":9}`,
 			`{"container":"proxy","containerCrashes":1,"crashes":4,"event":"crash","exitCode":2,"finishedAt":"1999-12-31T23:59:58Z","kind":"sidecar","level":"WARN","limit":5,"message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","msg":"crash 4/5: web-6fd8d747-fghij/proxy (sidecar) ended with exit code 2: an error of the program's own, such as a Go panic; its last words: panic: no such table: orders","pod":"web-6fd8d747-fghij","reason":"Error"}`,
 			`{"event":"warning","level":"WARN","msg":"the termination message could not be written"}`,
 			`{"container":"app","event":"lastWords","level":"INFO","log":"loading\tall orders\r\n\u001b[31mallocating\u001b[0m","msg":"last log lines of web-6fd8d747-abcde/app:","pod":"web-6fd8d747-abcde"}`,
@@ -404,6 +405,8 @@ func TestEndOfTheLog(t *testing.T) {
 	noPods.Pods = 0
 	once := result(runner.Inconclusive, "401")
 	once.Checks, once.FailedChecks, once.Pods, once.Elapsed = 0, 1, 0, 9*time.Second+960*time.Millisecond
+	interrupted := result(runner.Interrupted, "ended by SIGTERM")
+	interrupted.Signal = syscall.SIGTERM
 	notReady := runner.Checked{Number: 1, Tally: checker.Tally{Pods: 1, NotReady: []string{"web-1", "web-2"}}}
 	const summary = "INF 61 checks in 5m1s, 3 pods seen; the longest time without a successful check was 5s\n"
 	for _, test := range []struct {
@@ -419,6 +422,10 @@ func TestEndOfTheLog(t *testing.T) {
 		{"where nothing was seen, pods are not the matter", []runner.Event{runner.CheckFailed{Err: errors.New("401"), Failures: 1, Final: true}}, once,
 			"timeline, 1s a character, ? unobserved: ??????????\n" +
 				"INF 0 checks and 1 failed attempt in 10s, 0 pods seen; the longest time without a successful check was 5s\nINF this is no verdict on the release: do not promote it on this; when what the reason names is mended, and kubectl -n shop get pods answers, run the gate again\nERR INCONCLUSIVE (exit code 3): 401\n"},
+		{"a pass with nobody left is yellow", []runner.Event{runner.Checked{Number: 2}}, result(runner.Pass, "no crashes; but no pod was left"),
+			summary + "WRN PASS (exit code 0): no crashes; but no pod was left\n"},
+		{"an interrupted run is no verdict", nil, interrupted, summary + "INF this is no verdict on the release: do not promote it on this; SIGTERM comes with a deleted Job " +
+			"(a cancelled analysis, say), a deadline of the Job, or a node that is drained\nERR INTERRUPTED (exit code 143): ended by SIGTERM\n"},
 		{"not ready: describe tells why", []runner.Event{notReady}, result(runner.NotReady, "2 of 2 pods were not Ready"),
 			summary + "INF to see why it is not Ready: kubectl -n shop describe pod web-1\nERR NOT READY (exit code 4): 2 of 2 pods were not Ready\n"},
 		{"one fault is the verdict's reason", nil, report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "HASH: required"}, Faults: []string{"HASH: required"}},
@@ -438,6 +445,25 @@ func TestEndOfTheLog(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestTenLinesAreEnoughWhereOnlySidecarsCrashed(t *testing.T) {
+	var containers []checker.ContainerCrashes
+	for range 6 {
+		containers = append(containers, panicked)
+	}
+	got := record(report.LogOptions{}, func(log *report.Log) {
+		log.Observe(runner.CheckFailed{Err: errors.New("no answer"), Failures: 1, Final: true})
+		r := result(runner.Fail, "6 crashes", containers...)
+		r.FailedChecks = 1
+		log.Close(r)
+	})
+	if !strings.Contains(got, "only sidecars crashed; if they are not part of the release, add proxy to IGNORE_CONTAINERS\n") {
+		t.Errorf("the advice is missing:\n%s", got)
+	}
+	if lines := strings.Split(strings.TrimSuffix(got, "\n"), "\n"); len(lines) > 10 || !strings.HasPrefix(lines[0], "CRASHES ") {
+		t.Errorf("%d lines:\n%s", len(lines), got)
 	}
 }
 

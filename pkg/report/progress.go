@@ -144,7 +144,7 @@ func (p *Progress) description(elapsed time.Duration) string {
 		if p.checks > 0 {
 			news = "last check " + exact(since.Round(time.Second)) + " ago"
 		}
-		if left := time.Until(p.givesUp); p.failures > 0 && left > 0 {
+		if left := time.Until(p.givesUp); p.failures > 0 && left >= time.Second {
 			news += ", gives up in " + exact(left.Round(time.Second))
 		}
 		if p.failures > 0 || p.checks > 0 {

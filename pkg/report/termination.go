@@ -27,7 +27,7 @@ func TerminationMessage(r Result) string {
 		entries = nil // the verdict says it
 	}
 	for _, c := range r.Containers {
-		text := fmt.Sprintf("%s/%s (%s): %s, the last one with %s%s", c.Pod, c.Container, c.Kind, crashes(c.Crashes), c.End, hint(c.End))
+		text := fmt.Sprintf("%s/%s (%s): %s, the last one with %s%s", c.Pod, c.Container, c.Kind, crashes(c.Crashes), c.End, hint(c.Kind, c.End))
 		if c.End != nil && gist(c.End.Message) != "" {
 			text += "; its last words: " + gist(c.End.Message)
 		}

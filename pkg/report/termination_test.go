@@ -28,7 +28,7 @@ func TestTerminationMessage(t *testing.T) {
   web-6fd8d747-abcde/app with 3 crashes, the last one with exit code 137, signal
   9 (OOMKilled)
 - web-6fd8d747-abcde/app (main): 3 crashes, the last one with exit code 137,
-  signal 9 (OOMKilled): it used more memory than its limit allows
+  signal 9 (OOMKilled): it used more memory than its limit, or the node, allows
 - web-6fd8d747-fghij/proxy (sidecar): 1 crash, the last one with exit code 2: an
   error of the program's own, such as a Go panic; its last words: panic: no such
   table: orders

@@ -57,19 +57,22 @@ func names(all []string) string {
 }
 
 // hint says what an exit code usually means, for people who do not know them by heart. It begins with a colon.
-func hint(end *checker.End) string {
+func hint(kind checker.Kind, end *checker.End) string {
 	if end == nil {
 		return ""
 	}
 	switch {
 	case end.Reason == "OOMKilled":
-		return ": it used more memory than its limit allows"
+		return ": it used more memory than its limit, or the node, allows"
 	case end.Reason == "ContainerStatusUnknown":
 		return ": the node lost sight of it"
 	}
 	switch end.ExitCode {
 	case 0:
-		return ": it ended by itself, but should keep running"
+		if kind == checker.Init {
+			return "" // it has done its work, and had to do it again
+		}
+		return ": it ended without an error, but should keep running"
 	case 1:
 		return ": an error of the program's own"
 	case 2:

@@ -15,11 +15,11 @@ func TestHint(t *testing.T) {
 		want string
 	}{
 		{nil, ""},
-		{&checker.End{ExitCode: 137, Reason: "OOMKilled"}, ": it used more memory than its limit allows"},
-		{&checker.End{ExitCode: 1, Reason: "OOMKilled"}, ": it used more memory than its limit allows"},
+		{&checker.End{ExitCode: 137, Reason: "OOMKilled"}, ": it used more memory than its limit, or the node, allows"},
+		{&checker.End{ExitCode: 1, Reason: "OOMKilled"}, ": it used more memory than its limit, or the node, allows"},
 		{&checker.End{ExitCode: 137, Reason: "ContainerStatusUnknown"}, ": the node lost sight of it"},
 		{&checker.End{ExitCode: 137, Reason: "Error"}, ": it was killed (SIGKILL): by a failed liveness probe, the node or a person, or for memory unnoticed by Kubernetes"},
-		{&checker.End{ExitCode: 0, Reason: "Completed"}, ": it ended by itself, but should keep running"},
+		{&checker.End{ExitCode: 0, Reason: "Completed"}, ": it ended without an error, but should keep running"},
 		{&checker.End{ExitCode: 1, Reason: "Error"}, ": an error of the program's own"},
 		{&checker.End{ExitCode: 2, Reason: "Error"}, ": an error of the program's own, such as a Go panic"},
 		{&checker.End{ExitCode: 126}, ": its command is not executable"},
@@ -31,9 +31,12 @@ func TestHint(t *testing.T) {
 		{&checker.End{ExitCode: 255}, ""},
 		{&checker.End{ExitCode: -1}, ""},
 	} {
-		if got := hint(test.end); got != test.want {
+		if got := hint(checker.Main, test.end); got != test.want {
 			t.Errorf("%v: got %q, want %q", test.end, got, test.want)
 		}
+	}
+	if got := hint(checker.Init, &checker.End{ExitCode: 0, Reason: "Completed"}); got != "" {
+		t.Errorf("an init container that had to run again: got %q", got)
 	}
 }
 

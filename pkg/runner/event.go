@@ -17,7 +17,7 @@ type Checked struct {
 	Took    time.Duration
 	Closing bool
 
-	// Failures and Unobserved are the attempts that failed just before, and the time since their streak began.
+	// Failures and Unobserved are the attempts that failed just before, and the time since the check before them (or the start of the run).
 	Failures   int64
 	Unobserved time.Duration
 }

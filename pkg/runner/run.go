@@ -37,7 +37,8 @@ type run struct {
 
 	checks, failed int64
 	mostPods       int
-	atStart        int64 // crashes that the first check found
+	atStart        int64         // crashes that the first check found
+	firstAt        time.Duration // when the first check had succeeded
 	lastTally      checker.Tally
 	lastSuccess    time.Duration // the start of the run, until a check succeeds
 	longestGap     time.Duration
@@ -64,8 +65,8 @@ func (r *run) untilVerdict(ctx context.Context) (Verdict, string) {
 			closing := r.schedule.isClosing(began) || r.checks+1 == r.plan.Count
 			r.succeed(tally, began, ended, closing)
 			if closing || tally.Crashes >= r.plan.CrashLimit {
-				return judge(r.plan, evidence{closing: tally, mostPods: r.mostPods, selector: r.check.Selector(), elapsed: ended,
-					crashed: r.check.Ledger().Containers(), atStart: r.atStart, pods: r.check.Ledger().Pods()})
+				return judge(r.plan, evidence{closing: tally, selector: r.check.Selector(), elapsed: ended,
+					crashed: r.check.Ledger().Containers(), atStart: r.atStart, firstAt: r.firstAt, mostPods: r.mostPods, pods: r.check.Ledger().Pods()})
 			}
 			due = r.schedule.next(began, ended)
 		case ctx.Err() != nil:
@@ -109,15 +110,16 @@ func (r *run) attempt(ctx context.Context, began time.Duration) (checker.Tally, 
 // succeed enters a check that succeeded.
 func (r *run) succeed(tally checker.Tally, began, ended time.Duration, closing bool) {
 	if r.checks++; r.checks == 1 {
-		r.atStart = tally.Crashes
+		r.atStart, r.firstAt = tally.Crashes, ended
 	}
+	unobserved := ended - r.lastSuccess
 	r.mostPods = max(r.mostPods, tally.Pods)
 	r.lastTally = tally
-	r.longestGap = max(r.longestGap, ended-r.lastSuccess)
+	r.longestGap = max(r.longestGap, unobserved)
 	r.lastSuccess = ended
 	event := Checked{Number: r.checks, Tally: tally, Elapsed: ended, Took: ended - began, Closing: closing}
 	if r.streak.failures > 0 {
-		event.Failures, event.Unobserved = r.streak.failures, ended-r.streak.since
+		event.Failures, event.Unobserved = r.streak.failures, unobserved
 		r.streak = streak{}
 	}
 	r.observe(event)
@@ -155,16 +157,19 @@ func (r *run) gaveUp(ended time.Duration) (Verdict, string) {
 			plural(r.streak.failures, "failed attempt"), short(ended-r.streak.since), short(r.plan.APIGrace), err)
 	}
 	return Inconclusive, fmt.Sprintf("the pods were not observed for the last %s (%s, API_GRACE is %s; %s): %v",
-		short(ended-r.streak.since), plural(r.streak.failures, "failed attempt"), short(r.plan.APIGrace), r.untilThen(), err)
+		short(ended-r.lastSuccess), plural(r.streak.failures, "failed attempt"), short(r.plan.APIGrace), r.untilThen(), err)
 }
 
 // untilThen counts the crashes of a run that ends without a verdict on them.
 func (r *run) untilThen() string {
+	if r.checks == 0 {
+		return "the pods were never observed"
+	}
 	return fmt.Sprintf("crashes until then: %d of %d", r.check.Ledger().Total(), r.plan.CrashLimit)
 }
 
 func (r *run) interrupted(ctx context.Context) (Verdict, string) {
-	return Interrupted, fmt.Sprintf("%v after %s, before the window had closed (%s)", context.Cause(ctx), short(r.now()), r.untilThen())
+	return Interrupted, fmt.Sprintf("%v after %s, before there was a verdict (%s)", context.Cause(ctx), short(r.now()), r.untilThen())
 }
 
 func (r *run) outcome(ctx context.Context, verdict Verdict, reason string) Outcome {

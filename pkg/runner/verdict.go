@@ -18,6 +18,7 @@ type evidence struct {
 	elapsed  time.Duration
 	crashed  []checker.ContainerCrashes // worst first
 	atStart  int64                      // crashes that the first check found
+	firstAt  time.Duration              // when it had succeeded
 	pods     int                        // distinct ones seen, by UID
 }
 
@@ -39,7 +40,12 @@ func judge(plan Plan, e evidence) (Verdict, string) {
 			e.crashes(), plan.CrashLimit)
 	}
 	reason := fmt.Sprintf("%s, below CRASH_LIMIT %d", e.crashes(), plan.CrashLimit)
-	if len(e.closing.NotReady) > 0 {
+	switch {
+	case e.mostPods == 0:
+		reason += "; but no pod ever matched " + e.selector
+	case e.closing.Judged == 0:
+		reason += "; but at the closing check no pod was left"
+	case len(e.closing.NotReady) > 0:
 		reason += "; but at the closing check " + e.notReady() + " (REQUIRE_READY=on would not let this pass)"
 	}
 	return Pass, reason
@@ -56,12 +62,23 @@ func (e evidence) crashes() string {
 	case e.atStart == 0:
 		return text + " within " + short(e.elapsed)
 	case e.atStart == total && total == 1:
-		return text + " (from before the first check)"
+		return text + " (" + e.found() + ")"
 	case e.atStart == total:
-		return text + " (all from before the first check)"
+		return text + " (all " + e.found() + ")"
 	}
-	return fmt.Sprintf("%s (%d of them from before the first check)", text, e.atStart)
+	return fmt.Sprintf("%s (%d of them %s)", text, e.atStart, e.found())
 }
+
+// found says of the first check's crashes when they happened, as far as it is known.
+func (e evidence) found() string {
+	if e.firstAt < soon {
+		return "from before this run"
+	}
+	return "found by the first check that succeeded, after " + short(e.firstAt)
+}
+
+// soon after the start of a run is as good as its start.
+const soon = time.Second
 
 func distinctPods(crashed []checker.ContainerCrashes) int {
 	pods := map[types.UID]bool{}
@@ -80,10 +97,11 @@ func (e evidence) notReady() string {
 		text += " were"
 	}
 	text += " not Ready: " + some(e.closing.NotReady)
-	if len(e.closing.Blocked) > 0 { // the log has the message, which may be long
-		b := e.closing.Blocked[0]
-		b.Message = ""
-		text += "; " + b.String()
+	for _, b := range e.closing.Blocked {
+		if b.Pod == e.closing.NotReady[0] {
+			b.Message = "" // it may be long, and the log has it
+			return text + "; " + b.String()
+		}
 	}
 	return text
 }
