@@ -409,12 +409,20 @@ func (p podDecoder) condition(f field, to *[]checker.PodCondition) error {
 			return err
 		}
 	}
-	*to = append(*to, c)
+	*to = append(roomForTwo(*to), c)
 	return nil
 }
 
+// roomForTwo makes room for as many as most pods have of something, at once and not one by one.
+func roomForTwo[T any](all []T) []T {
+	if all == nil {
+		return make([]T, 0, 2)
+	}
+	return all
+}
+
 func (p podDecoder) containerStatus(f field, to *[]checker.ContainerStatus) error {
-	*to = append(*to, checker.ContainerStatus{})
+	*to = append(roomForTwo(*to), checker.ContainerStatus{})
 	status := &(*to)[len(*to)-1]
 	return f.message(func(f field) error {
 		switch f.number {
