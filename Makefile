@@ -39,7 +39,15 @@ soak: ## run the gate against faults at random for half a minute (Linux)
 	cd test/faults && $(GO) test -count=1 -run '^TestSoak$$' -timeout 15m -v -args -soak 30s
 
 .PHONY: bench
-bench: ## run the benchmarks of the decoder, the ledger and a check
+bench: ## measure the gate and its rivals on a real API server (Linux, root; a quarter of an hour)
+	cd test/bench && $(GO) run .
+
+.PHONY: bench-test
+bench-test: ## run the tests of the performance suite's own code
+	cd test/bench && $(GO) test ./...
+
+.PHONY: microbench
+microbench: ## run the benchmarks of the decoder, the ledger, a list and a check
 	$(GO) test -run '^$$' -bench . ./pkg/...
 
 # The end-to-end tests are a module of their own; they run as root. See test/e2e/README.md.
@@ -75,10 +83,13 @@ lint: ## check formatting, go vet, staticcheck, go.mod, the GitHub workflows
 	@unformatted=$$(gofmt -l cmd pkg test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	cd test/e2e && $(GO) vet ./...
+	cd test/bench && $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	cd test/e2e && $(GO) run $(STATICCHECK) ./...
+	cd test/bench && $(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
 	cd test/e2e && $(GO) mod tidy -diff
+	cd test/bench && $(GO) mod tidy -diff
 	$(GO) run $(ACTIONLINT)
 
 .PHONY: docs

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Machine is what figures depend on.
+type Machine struct {
+	Processor, Kernel, Go string
+	Processors            int
+}
+
+func describeMachine() Machine {
+	m := Machine{Processor: "unknown", Go: runtime.Version(), Processors: runtime.NumCPU()}
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		// The rest is the builder's own.
+		m.Kernel, _, _ = strings.Cut(unix.ByteSliceToString(name.Release[:]), "-")
+	}
+	file, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return m
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if name, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
+			m.Processor = strings.TrimSpace(value)
+			break
+		}
+	}
+	return m
+}
