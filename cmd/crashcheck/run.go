@@ -17,8 +17,8 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// patience is how long the end of the run waits for each of the two outputs if it is not read: an interrupted run has a
-// second in all, and so has one that used up its time. Others may be written to by a starved machine.
+// patience is how long the end of the run waits for each of the two outputs if it is not read: after a signal it has a
+// second in all, and so has a run that used up its time. Otherwise it may be the machine that is slow.
 const (
 	patience     = 400 * time.Millisecond
 	mostPatience = 2 * time.Second
@@ -70,7 +70,7 @@ func (p program) run(ctx context.Context, args, environ []string, stdout, stderr
 	default:
 		g.check(ctx, plan, environ)
 	}
-	return g.end()
+	return g.end(ctx)
 }
 
 // gate is one run of the program.
@@ -146,7 +146,7 @@ func (g *gate) podLister(ctx context.Context, environ []string) (*kube.PodLister
 }
 
 // end writes what is left to say, and returns the exit code.
-func (g *gate) end() int {
+func (g *gate) end(ctx context.Context) int {
 	if g.progress != nil {
 		g.progress.Close()
 	}
@@ -154,19 +154,19 @@ func (g *gate) end() int {
 		g.log.Warn(err.Error())
 	}
 	g.log.Close(g.result)
-	wait := g.patience()
-	_ = g.err.Close(wait) // the log before the line, where both go to one place
+	g.close(ctx, g.err) // the log before the line, where both go to one place
 	_, _ = g.out.Write(report.JSONLine(g.result))
-	_ = g.out.Close(wait)
+	g.close(ctx, g.out)
 	return report.Code(g.result.Outcome)
 }
 
-// patience is how long to wait for each of the two outputs.
-func (g *gate) patience() time.Duration {
-	if g.result.Verdict == runner.Interrupted {
-		return patience
-	}
-	return min(max(planOf(g.cfg).TimeToReport(g.result.Elapsed)/2, patience), mostPatience)
+// close waits for an output, and no longer than patience once a signal has arrived, before or meanwhile.
+func (g *gate) close(ctx context.Context, output *report.Detached) {
+	most := min(max(planOf(g.cfg).TimeToReport(g.result.Elapsed)/2, patience), mostPatience)
+	waiting, giveUp := context.WithTimeout(context.Background(), most)
+	defer giveUp()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(patience, giveUp) })()
+	_ = output.Close(waiting)
 }
 
 func planOf(cfg config.Config) runner.Plan {

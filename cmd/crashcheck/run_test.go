@@ -20,33 +20,31 @@ func (s stuck) Write(text []byte) (int, error) {
 }
 
 func TestOutputThatNobodyReadsDelaysTheEndForAMoment(t *testing.T) {
-	signal := runner.SignalError{Signal: syscall.SIGTERM}
 	for _, test := range []struct {
-		claim   string
-		cause   error
-		environ []string
-		code    int
-		within  time.Duration
+		claim    string
+		signalAt time.Duration // negative: never
+		want     time.Duration
 	}{
-		{"an interrupted run has a second in all", signal, []string{"HASH=a", "INTERVAL=1", "DURATION=1", "CRASH_LIMIT=1", "KUBECONFIG=none"}, 143, time.Second},
-		{"another has seconds: it may be the machine that is slow", nil, []string{"HASH=a"}, 2, 5 * time.Second},
+		{"it may be the machine that is slow", -1, 2 * mostPatience},
+		{"after a signal there is a second in all", 0, 2 * patience},
+		{"a signal shortens what is left", time.Second, time.Second + 2*patience},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // its clock stands still while anything can go on
 				stream := stuck{make(chan struct{})}
 				defer close(stream.released)
 				ctx, cancel := context.WithCancelCause(t.Context())
-				if test.cause != nil {
-					cancel(test.cause)
-				}
 				defer cancel(nil)
-				began := time.Now()
-				code := program{terminationLog: t.TempDir() + "/none"}.run(ctx, nil, test.environ, stream, stream)
-				if took := time.Since(began); took >= test.within {
-					t.Errorf("it took %v", took)
+				if test.signalAt >= 0 {
+					time.AfterFunc(test.signalAt, func() { cancel(runner.SignalError{Signal: syscall.SIGTERM}) })
 				}
-				if code != test.code {
-					t.Errorf("exit code %d, want %d", code, test.code)
+				began := time.Now()
+				code := program{terminationLog: t.TempDir() + "/none"}.run(ctx, nil, []string{"HASH=a"}, stream, stream)
+				if took := time.Since(began); took != test.want {
+					t.Errorf("it took %v, want %v", took, test.want)
+				}
+				if code != 2 { // the verdict had been reached
+					t.Errorf("exit code %d, want 2", code)
 				}
 			})
 		})

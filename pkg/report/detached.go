@@ -2,10 +2,10 @@ package report
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"sync"
-	"time"
 )
 
 // Detached passes what is written to it on to another writer, from a goroutine of its own: a pipe that nobody reads, a
@@ -76,8 +76,8 @@ func (d *Detached) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// Close waits until all is written, at most for this long. Later writes are lost.
-func (d *Detached) Close(patience time.Duration) error {
+// Close waits until all is written, or until ctx ends. Later writes are lost.
+func (d *Detached) Close(ctx context.Context) error {
 	d.mu.Lock()
 	if !d.closed {
 		d.closed = true
@@ -87,7 +87,7 @@ func (d *Detached) Close(patience time.Duration) error {
 	select {
 	case <-d.done:
 		return nil
-	case <-time.After(patience):
+	case <-ctx.Done():
 		return errors.New("the output is not read")
 	}
 }

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,7 +38,7 @@ func TestDetachedPassesOnEverythingInOrder(t *testing.T) {
 			t.Fatalf("write %d: %d, %v", i, n, err)
 		}
 	}
-	if err := detached.Close(time.Minute); err != nil {
+	if err := closeWithin(detached, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if out.String() != want.String() {
@@ -57,7 +58,7 @@ func TestDetachedCountsWhatIsLostWhereItIsLost(t *testing.T) {
 		close(reader.opened)
 		synctest.Wait() // the queue is empty again
 		fmt.Fprintln(detached, "later")
-		if err := detached.Close(time.Second); err != nil {
+		if err := closeWithin(detached, time.Second); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(reader.String(), "\n")
@@ -80,7 +81,7 @@ func TestDetachedTellsOfLossesAtTheVeryEnd(t *testing.T) {
 			fmt.Fprintln(detached, "queued")
 		}
 		go close(reader.opened)
-		if err := detached.Close(time.Second); err != nil {
+		if err := closeWithin(detached, time.Second); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasSuffix(reader.String(), "queued\n(1 lost)\n") {
@@ -97,7 +98,7 @@ func TestDetachedGivesUpOnAReaderThatIsStuck(t *testing.T) {
 			fmt.Fprintln(detached, "text")
 		}
 		began := time.Now()
-		if err := detached.Close(400 * time.Millisecond); err == nil {
+		if err := closeWithin(detached, 400*time.Millisecond); err == nil {
 			t.Error("no error says that the output was not read")
 		}
 		if took := time.Since(began); took != 400*time.Millisecond {
@@ -107,7 +108,7 @@ func TestDetachedGivesUpOnAReaderThatIsStuck(t *testing.T) {
 			t.Errorf("a write after the end: %d, %v", n, err)
 		}
 		close(reader.opened)
-		if err := detached.Close(time.Second); err != nil { // a second time, as errors make it happen
+		if err := closeWithin(detached, time.Second); err != nil { // a second time, as errors make it happen
 			t.Error(err)
 		}
 		if strings.Contains(reader.String(), "after the end") {
@@ -137,7 +138,7 @@ func TestDetachedGoesOnAfterAFailedWrite(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := detached.Close(time.Minute); err != nil {
+	if err := closeWithin(detached, time.Minute); err != nil {
 		t.Error(err)
 	}
 	if got := out.String(); got != "0\n2\n4\n" {
@@ -160,7 +161,7 @@ func TestDetachedTakesManyWriters(t *testing.T) {
 	for range 8 {
 		<-ended
 	}
-	if err := detached.Close(time.Minute); err != nil {
+	if err := closeWithin(detached, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := out.String(), strings.Repeat("a whole line\n", 800); got != want {
@@ -179,4 +180,10 @@ func TestLostLines(t *testing.T) {
 	if record["event"] != "linesLost" || record["lines"] != 2.0 || record["msg"] != "2 lines were lost here: the log was not read in time" {
 		t.Errorf("JSON: %v", record)
 	}
+}
+
+func closeWithin(d *report.Detached, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return d.Close(ctx)
 }
