@@ -1,9 +1,6 @@
 package kube
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/typed"
+	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
 // essentials takes out what package checker does not look at, and the decoder of protobuf leaves out: the conditions that
@@ -44,18 +42,12 @@ func recordedPods(t testing.TB) *corev1.PodList {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		unzipped, err := gzip.NewReader(file)
+		trace, err := simcluster.LoadTrace(file)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		lines := bufio.NewScanner(unzipped)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var event struct{ Object corev1.Pod }
-			if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-				t.Fatal(err)
-			}
-			list.Items = append(list.Items, event.Object)
+		for _, event := range trace {
+			list.Items = append(list.Items, event.Pod)
 		}
 	}
 	if len(list.Items) < 100 {

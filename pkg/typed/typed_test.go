@@ -1,8 +1,6 @@
 package typed_test
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/typed"
+	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
 // The checker's types have JSON names of their own. Decoded by them, recorded pods are what Pod makes of the typed ones.
@@ -25,14 +24,13 @@ func TestRecordedPodsAreTheSameByEitherWay(t *testing.T) {
 	files, _ := filepath.Glob("../checker/testdata/traces/*.jsonl.gz")
 	pods := 0
 	for _, name := range files {
-		for _, line := range lines(t, name) {
-			var typedEvent struct{ Object corev1.Pod }
-			var event struct{ Object checker.Pod }
-			if err := errors.Join(json.Unmarshal(line, &typedEvent), json.Unmarshal(line, &event)); err != nil {
-				t.Fatal(err)
+		for _, event := range trace(t, name) {
+			var want checker.Pod
+			if text, err := json.Marshal(event.Pod); err != nil || json.Unmarshal(text, &want) != nil {
+				t.Fatalf("%s: %s", name, text)
 			}
-			if got := typed.Pod(&typedEvent.Object); !equality.Semantic.DeepEqual(got, &event.Object) {
-				t.Fatalf("%s:\n got %+v\nwant %+v", name, got, event.Object)
+			if got := typed.Pod(&event.Pod); !equality.Semantic.DeepEqual(got, &want) {
+				t.Fatalf("%s:\n got %+v\nwant %+v", name, got, want)
 			}
 			pods++
 		}
@@ -111,26 +109,17 @@ func TestAListAndAnErrorComeThrough(t *testing.T) {
 	}
 }
 
-// lines returns the lines of a recording.
-func lines(t *testing.T, name string) [][]byte {
+// trace returns a recording.
+func trace(t *testing.T, name string) simcluster.Trace {
 	t.Helper()
 	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	unzipped, err := gzip.NewReader(file)
+	trace, err := simcluster.LoadTrace(file)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", name, err)
 	}
-	var all [][]byte
-	scanner := bufio.NewScanner(unzipped)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		all = append(all, []byte(scanner.Text()))
-	}
-	if err := scanner.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return trace
 }
