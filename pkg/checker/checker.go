@@ -8,88 +8,89 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
 const (
-	// RequestTimeout bounds each request for a page.
+	// RequestTimeout bounds each list request.
 	RequestTimeout = 10 * time.Second
-	// PageSize is the number of pods asked for at once: it bounds the memory that a check takes.
-	PageSize = 250
-
-	// abandonAfter is how long a lister may take to notice that its context has ended.
-	abandonAfter = 100 * time.Millisecond
-	// maxStartOvers is how often a check starts over because its continue token has expired.
-	maxStartOvers = 2
-	// maxPages is more than any cluster has: a server that goes on after it would go on for ever.
-	maxPages = 4000
-	// maxContainers is more than a pod can have: it would be too large for the API server's store.
+	// maxContainers is more than a pod can have: it would be too large for the API server to store.
 	maxContainers = 1000
 )
 
-// PodLister lists pods of one namespace. kube.PodLister is one; of a typed client, or a fake one, typed.Pods makes one.
-type PodLister interface {
-	List(ctx context.Context, opts metav1.ListOptions) (*PodList, error)
-}
+// errRequestTimeout is the cause with which a request's context ends.
+var errRequestTimeout = fmt.Errorf("no response within %s", RequestTimeout)
 
 // Options say what a [Checker] counts.
 type Options struct {
-	// Selectors choose the pods. Each is tried while those before it have matched nothing; the first that matches
-	// is used from then on. At least one, and none of them empty.
+	// Selectors choose the pods. Each is tried while the ones before it have matched nothing; the first that matches is
+	// used from then on. At least one is required, and none may be empty.
 	Selectors []labels.Selector
-	// IgnoreContainers names containers, of any kind, whose crashes are not counted.
-	IgnoreContainers []string
-	// BaselineStart leaves out what the first successful check finds. Pods that appear later count whole.
+	// Ignore says which terminations are not crashes.
+	Ignore Ignore
+	// BaselineStart subtracts what the first successful check finds. Pods that appear later count from 0.
 	BaselineStart bool
 }
 
 // Checker makes checks and keeps the ledger between them. It is for one goroutine at a time.
 type Checker struct {
 	pods          PodLister
-	selectors     []labels.Selector // one, once it has matched
+	selectors     []labels.Selector // only one, once it has matched
 	baselineStart bool
 	ledger        *Ledger
 	checks        int64      // successful ones
-	sightings     []sighting // of the check at hand: kept for the sake of its memory
+	sightings     []sighting // of the current check; kept between checks for its memory
 }
 
-// Tally is the result of a check.
+// Tally is the result of a check. Pods are active if they are neither being deleted, nor Succeeded or Failed.
 type Tally struct {
-	Crashes  int64    // seen since the run began, in all
-	New      []Crash  // seen for the first time
-	Pods     int      // listed, by UID
-	Appeared []string // names of pods that no check before has seen
-	Gone     []string // names of pods that the last check has seen, and this one has not
-	Judged   int      // pods whose readiness counts: neither being deleted, nor Succeeded or Failed
-	NotReady []string // names of those among them that are not Ready
-	Blocked  []Blocked
+	Crashes int64   // since the run began, in total
+	New     []Crash // seen for the first time
+
+	Pods     int          // listed, by UID
+	Appeared []string     // names of pods that no earlier check has listed
+	Gone     []string     // names of pods that the previous check has listed, and this one has not
+	Failed   []PodFailure // pods seen with phase Failed for the first time
+
+	Ran        int // pods that have run and have not Failed
+	Present    int // of these, pods that are not being deleted and whose node reports
+	Deleted    int // pods that are being deleted
+	PodsFailed int // pods with phase Failed
+
+	NotRun      []string        // names of active pods that have not run
+	Unreported  []UnreportedPod // active pods that have run and whose node has stopped reporting
+	CannotStart []CannotStart   // what keeps active pods from starting
+	Active      int
+	NotReady    []string // names of active pods that are not Ready
 }
 
-// New returns a checker of the pods of this lister. It is an error if no selector is given, or an empty one: that
-// would count the crashes of every pod there is.
+// UnreportedPod is a pod whose node has stopped reporting: its containers may crash unseen.
+type UnreportedPod struct{ Pod, Node string }
+
+// New returns a checker. It returns an error if there is no selector, or an empty one: that would count the crashes of every
+// pod in the namespace.
 func New(pods PodLister, opts Options) (*Checker, error) {
 	if len(opts.Selectors) == 0 {
-		return nil, errors.New("no selector to choose the pods by")
+		return nil, errors.New("no label selector")
 	}
 	for _, selector := range opts.Selectors {
 		if selector == nil || selector.Empty() {
-			return nil, errors.New("an empty selector would match every pod")
+			return nil, errors.New("an empty label selector would match every pod")
 		}
 	}
 	return &Checker{
 		pods:          pods,
 		selectors:     opts.Selectors,
 		baselineStart: opts.BaselineStart,
-		ledger:        NewLedger(opts.IgnoreContainers...),
+		ledger:        NewLedger(opts.Ignore),
 	}, nil
 }
 
 // Ledger returns the crashes counted so far.
 func (c *Checker) Ledger() *Ledger { return c.ledger }
 
-// Selector returns the selector in use; while none has matched, all that are tried, joined by " or ".
+// Selector returns the selector in use. While none has matched, it returns all that are tried, joined by " or ".
 func (c *Checker) Selector() string {
 	texts := make([]string, len(c.selectors))
 	for i, selector := range c.selectors {
@@ -98,12 +99,11 @@ func (c *Checker) Selector() string {
 	return strings.Join(texts, " or ")
 }
 
-// Check lists all matching pods and enters them in the ledger. After an error the ledger is as it was before.
-// An error of the API server is wrapped (apierrors.APIStatus); ctx bounds the whole check, [RequestTimeout] each page.
+// Check lists all matching pods and enters them in the ledger. If it returns an error, the ledger is unchanged. An error of
+// the API server is wrapped (apierrors.APIStatus). ctx bounds the whole check, [RequestTimeout] each request.
 func (c *Checker) Check(ctx context.Context) (Tally, error) {
-	startOvers := 0
 	for i, selector := range c.selectors {
-		sightings, err := c.list(ctx, selector.String(), &startOvers)
+		sightings, err := c.list(ctx, selector.String())
 		if err != nil {
 			return Tally{}, fmt.Errorf("list pods with %s: %w", selector, err)
 		}
@@ -115,118 +115,66 @@ func (c *Checker) Check(ctx context.Context) (Tally, error) {
 		}
 		return c.enter(sightings), nil
 	}
-	panic("unreachable: New wants a selector")
+	panic("unreachable: New requires a selector")
 }
 
-// list reads all pages of one list.
-func (c *Checker) list(ctx context.Context, selector string, startOvers *int) ([]sighting, error) {
-	clear(c.sightings)
-	sightings := c.sightings[:0]
-	defer func() { c.sightings = sightings }()
-	opts := metav1.ListOptions{LabelSelector: selector, Limit: PageSize} // no resourceVersion: the list is consistent
-	tokens := map[string]bool{}
-	for pages := 1; ; pages++ {
-		page, err := c.page(ctx, opts)
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			if opts.Continue != "" && *startOvers < maxStartOvers {
-				*startOvers++
-				opts.Continue, sightings, pages = "", sightings[:0], 0
-				clear(tokens)
-				continue
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Items {
-			pod := &page.Items[i]
-			if pod.UID == "" {
-				return nil, fmt.Errorf("the list holds a pod without UID (%q): it is not believed", pod.Name)
-			}
-			if n := len(pod.Status.ContainerStatuses) + len(pod.Status.InitContainerStatuses); n > maxContainers {
-				return nil, fmt.Errorf("the list holds a pod of %d containers (%q): it is not believed", n, pod.Name)
-			}
-			if pod.Namespace != page.Items[0].Namespace {
-				return nil, fmt.Errorf("the list holds pods of two namespaces (%q and %q): it is not believed", page.Items[0].Namespace, pod.Namespace)
-			}
-			sightings = append(sightings, c.ledger.sight(pod))
-		}
-		if page.Continue == "" {
-			return sightings, nil
-		}
-		if tokens[page.Continue] {
-			return nil, errors.New("the server repeats a continue token: the list has no end")
-		}
-		if pages == maxPages {
-			return nil, fmt.Errorf("the list has no end: more than %d pages", maxPages)
-		}
-		tokens[page.Continue] = true
-		opts.Continue = page.Continue
-	}
-}
-
-// errRequestTimeout is what a request's context ends with.
-var errRequestTimeout = fmt.Errorf("no answer within %s", RequestTimeout)
-
-// page makes one request. It returns when ctx ends, even if the lister does not (a credential plugin may hang).
-func (c *Checker) page(ctx context.Context, opts metav1.ListOptions) (*PodList, error) {
+// list reads one list.
+func (c *Checker) list(ctx context.Context, selector string) ([]sighting, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, RequestTimeout, errRequestTimeout)
 	defer cancel()
-	type answer struct {
-		list *PodList
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		list, err := c.pods.List(ctx, opts)
-		answers <- answer{list, err}
-	}()
-	var a answer
-	select {
-	case a = <-answers:
-	case <-ctx.Done():
-		select {
-		case a = <-answers:
-		case <-time.After(abandonAfter):
-			return nil, context.Cause(ctx)
+	clear(c.sightings)
+	c.sightings = c.sightings[:0]
+	namespace := ""
+	err := c.pods.List(ctx, selector, func(pod *corev1.Pod) error {
+		if len(c.sightings) == 0 {
+			namespace = pod.Namespace
 		}
+		if err := validate(pod, namespace); err != nil {
+			return fmt.Errorf("invalid PodList: %w", err)
+		}
+		c.sightings = append(c.sightings, c.ledger.sight(pod))
+		return nil
+	})
+	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
+		// The cause says why, "context deadline exceeded" does not; the error may say what the request waited for.
+		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
-	switch {
-	case a.err != nil && ctx.Err() != nil && !errors.Is(a.err, context.Cause(ctx)):
-		// The cause says why, where "context deadline exceeded" does not; the error may say what it was busy with.
-		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), a.err)
-	case a.err != nil:
-		return nil, a.err
-	case a.list == nil || a.list.ResourceVersion == "":
-		// The typed client decodes {} and null to an empty list without an error.
-		return nil, errors.New("the answer is no list of pods (it has no resourceVersion): it is not believed")
-	}
-	return a.list, nil
+	return c.sightings, err
 }
 
-// enter brings the ledger up to a whole list.
+// validate returns an error for a pod that no API server would have in a list of one namespace.
+func validate(pod *corev1.Pod, namespace string) error {
+	n := len(pod.Status.ContainerStatuses) + len(pod.Status.InitContainerStatuses)
+	switch {
+	case pod.UID == "":
+		return fmt.Errorf("pod %q has no UID", pod.Name)
+	case n > maxContainers:
+		return fmt.Errorf("pod %q has %d containers", pod.Name, n)
+	case pod.Namespace != namespace:
+		return fmt.Errorf("it contains pods of two namespaces (%q and %q)", namespace, pod.Namespace)
+	}
+	return nil
+}
+
+// enter updates the ledger with a complete list.
 func (c *Checker) enter(sightings []sighting) Tally {
 	c.checks++
 	var t Tally
 	for _, s := range sightings {
-		_, known := c.ledger.pods[s.uid]
-		if !known {
+		if _, known := c.ledger.pods[s.uid]; !known {
 			t.Appeared = append(t.Appeared, s.name)
 		}
 		pod, crashes := c.ledger.record(s)
 		t.New = append(t.New, crashes...)
 		if pod.check == c.checks {
-			continue // pages may overlap
+			continue // the list has it twice
 		}
 		pod.check = c.checks
-		t.Pods++
-		if s.judged {
-			t.Judged++
-			if !s.ready {
-				t.NotReady = append(t.NotReady, s.name)
-			}
+		t.add(s)
+		if s.failure != nil && !pod.failed {
+			pod.failed = true
+			t.Failed = append(t.Failed, *s.failure)
 		}
-		t.Blocked = append(t.Blocked, s.blocked...)
 	}
 	for _, pod := range c.ledger.pods {
 		if pod.check == c.checks-1 && c.checks > 1 {
@@ -240,4 +188,34 @@ func (c *Checker) enter(sightings []sighting) Tally {
 	}
 	t.Crashes = c.ledger.Total()
 	return t
+}
+
+// add counts one pod.
+func (t *Tally) add(s sighting) {
+	t.Pods++
+	if s.ran {
+		t.Ran++
+		if !s.deleted && !s.unreported {
+			t.Present++
+		}
+	}
+	if s.deleted {
+		t.Deleted++
+	}
+	if s.failure != nil {
+		t.PodsFailed++
+	}
+	if !s.active {
+		return
+	}
+	t.Active++
+	if !s.ready {
+		t.NotReady = append(t.NotReady, s.name)
+	}
+	if !s.ran {
+		t.NotRun = append(t.NotRun, s.name)
+	} else if s.unreported {
+		t.Unreported = append(t.Unreported, UnreportedPod{Pod: s.name, Node: s.node})
+	}
+	t.CannotStart = append(t.CannotStart, s.cannot...)
 }

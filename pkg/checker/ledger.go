@@ -2,82 +2,56 @@ package checker
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Kind is the part that a container plays in its pod.
+// Kind is the role of a container in its pod.
 type Kind string
 
 const (
 	Main    Kind = "main"
 	Init    Kind = "init"
 	Sidecar Kind = "sidecar" // an init container with restartPolicy Always (KEP-753)
+	Pod     Kind = "pod"     // not a container: a pod that was evicted because it exceeded a limit of its own
 )
-
-// Suffix names the kind behind a container's name, unless it is a main one.
-func (k Kind) Suffix() string {
-	if k == Main || k == "" {
-		return ""
-	}
-	return " (" + string(k) + ")"
-}
-
-// End is how a container ended: [ContainerStateTerminated], as far as people need it.
-type End struct {
-	ExitCode   int32
-	Signal     int32     // 0: unknown
-	Reason     string    // such as Error or OOMKilled
-	Message    string    // the container's last words, cut at 512 bytes
-	FinishedAt time.Time // zero: unknown
-}
-
-// String says how the container ended, in words, such as "exit code 137 (OOMKilled)". It may hold text from the
-// cluster, unescaped.
-func (e *End) String() string {
-	if e == nil {
-		return "exit code unknown"
-	}
-	text := fmt.Sprintf("exit code %d", e.ExitCode)
-	if e.Signal != 0 {
-		text += fmt.Sprintf(", signal %d", e.Signal)
-	}
-	if e.Reason != "" && e.Reason != "Error" { // which only says that the code is not 0
-		text += " (" + e.Reason + ")"
-	}
-	return text
-}
 
 // Crash is one or more crashes of a container, seen for the first time.
 type Crash struct {
-	Pod       string
-	Container string
-	Kind      Kind
-	New       int64 // crashes that were not known before
-	Crashes   int64 // of this container by now
-	End       *End  // the latest one; nil: unknown
+	Pod         string
+	Container   string // empty for [Pod]
+	Kind        Kind
+	New         int64        // crashes that were not known before
+	Crashes     int64        // crashes of this container so far
+	Termination *Termination // of the latest one; nil: unknown
 }
 
 // ContainerCrashes is what a ledger holds of one crashed container.
 type ContainerCrashes struct {
-	Pod       string
-	UID       types.UID
-	Container string
-	Kind      Kind
-	Crashes   int64
-	End       *End // the latest one; nil: unknown
-	Waiting   bool // the latest end is pending: no new container had started when it was last seen
+	Pod         string
+	UID         types.UID
+	Container   string // empty for [Pod]
+	Kind        Kind
+	Crashes     int64
+	Termination *Termination // of the latest one; nil: unknown
+	Waiting     bool         // no new container had started when the pod was last seen
 }
 
-// Ledger keeps the crashes of each container, by pod UID, as high-water marks: they stay when the pod is deleted,
-// and a count that goes down is taken as begun anew. The zero value is not usable, see [NewLedger].
+// Ignore says which terminations are not crashes.
+type Ignore struct {
+	Containers []string // names of containers, of any kind, whose terminations do not count
+	ExitCodes  []int32  // exit codes of containers that exit on purpose
+}
+
+// Ledger keeps the crashes of each container, by pod UID, as high-water marks. They stay when the pod is deleted. When a
+// restartCount goes down, it is taken as started again from 0. The zero value is not usable, see [NewLedger].
 type Ledger struct {
-	ignored map[string]bool // names of containers
-	pods    map[types.UID]*podAccount
-	total   int64
+	ignoredContainers map[string]bool
+	ignoredExitCodes  map[int32]bool
+	pods              map[types.UID]*podAccount
+	total             int64
 }
 
 // podAccount is the part of a ledger that belongs to one pod.
@@ -85,42 +59,29 @@ type podAccount struct {
 	uid        types.UID
 	name       string
 	check      int64 // the last check that listed it
+	failed     bool  // the pod was seen with phase Failed
 	containers []account
 }
 
-// account is the part of a ledger that belongs to one container.
-type account struct {
-	name     string
-	kind     Kind
-	restarts int64 // restartCount as it was last seen
-
-	// before is what had been counted when restartCount last went down; it counts from 0 since.
-	before  int64
-	crashes int64 // the high-water mark
-	base    int64 // crashes that a baseline has taken out
-
-	pendingID string // containerID of the last end that was counted before restartCount held it
-	pending   bool   // the latest end is still the pending one
-	resetID   string // a pending end that was counted before restartCount went down, and that may show up again
-	end       *End
-}
-
-// NewLedger returns an empty ledger that does not count the containers of these names, of whatever kind.
-func NewLedger(ignored ...string) *Ledger {
-	l := &Ledger{ignored: map[string]bool{}, pods: map[types.UID]*podAccount{}}
-	for _, name := range ignored {
-		l.ignored[name] = true
+// NewLedger returns an empty ledger.
+func NewLedger(ignore Ignore) *Ledger {
+	l := &Ledger{ignoredContainers: map[string]bool{}, ignoredExitCodes: map[int32]bool{}, pods: map[types.UID]*podAccount{}}
+	for _, name := range ignore.Containers {
+		l.ignoredContainers[name] = true
+	}
+	for _, code := range ignore.ExitCodes {
+		l.ignoredExitCodes[code] = true
 	}
 	return l
 }
 
-// Record enters a pod as it is now and returns the crashes that were not known before.
-func (l *Ledger) Record(pod *Pod) []Crash {
+// Record enters the current state of a pod and returns the crashes that were not known before.
+func (l *Ledger) Record(pod *corev1.Pod) []Crash {
 	_, crashes := l.record(l.sight(pod))
 	return crashes
 }
 
-// SetBaseline takes what has been counted so far out of all counts.
+// SetBaseline subtracts what has been counted so far from all counts.
 func (l *Ledger) SetBaseline() {
 	for _, pod := range l.pods {
 		for i := range pod.containers {
@@ -130,7 +91,7 @@ func (l *Ledger) SetBaseline() {
 	l.total = 0
 }
 
-// Total returns the crashes of all containers. It never falls, but for [Ledger.SetBaseline].
+// Total returns the crashes of all containers. Only [Ledger.SetBaseline] makes it fall.
 func (l *Ledger) Total() int64 { return l.total }
 
 // Pods returns the number of distinct pods recorded, by UID.
@@ -141,9 +102,10 @@ func (l *Ledger) Containers() []ContainerCrashes {
 	var crashed []ContainerCrashes
 	for uid, pod := range l.pods {
 		for _, c := range pod.containers {
-			if c.crashes > c.base {
+			if c.crashes > c.base && !l.ignoredContainers[c.name] {
 				crashed = append(crashed, ContainerCrashes{
-					Pod: pod.name, UID: uid, Container: c.name, Kind: c.kind, Crashes: c.crashes - c.base, End: c.end, Waiting: c.pending,
+					Pod: pod.name, UID: uid, Container: c.name, Kind: c.kind, Crashes: c.crashes - c.base,
+					Termination: c.termination, Waiting: c.pending,
 				})
 			}
 		}
@@ -166,46 +128,76 @@ func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 		pod = &podAccount{uid: s.uid, name: s.name}
 		l.pods[s.uid] = pod
 	}
-	var crashes []Crash
 	for _, seen := range s.containers {
-		i := slices.IndexFunc(pod.containers, func(a account) bool { return a.name == seen.name })
-		if i < 0 {
-			i = len(pod.containers)
+		if pod.account(seen.name) == nil {
 			pod.containers = append(pod.containers, account{name: seen.name, kind: seen.kind})
 		}
-		account := &pod.containers[i]
-		if n := account.enter(seen); n > 0 {
+	}
+	killed := l.killedByRestartAll(pod, s.containers)
+	var crashes []Crash
+	enter := func(seen containerSighting, killed bool) {
+		account := pod.account(seen.name)
+		n := account.enter(seen, killed)
+		if n > 0 && !l.ignoredContainers[account.name] {
 			l.total += n
 			crashes = append(crashes, Crash{
 				Pod: pod.name, Container: account.name, Kind: account.kind,
-				New: n, Crashes: account.crashes - account.base, End: account.end,
+				New: n, Crashes: account.crashes - account.base, Termination: account.termination,
 			})
 		}
+	}
+	for i, seen := range s.containers {
+		enter(seen, killed[i])
+	}
+	if s.failure != nil && s.failure.Crash {
+		if pod.account("") == nil {
+			pod.containers = append(pod.containers, account{kind: Pod})
+		}
+		enter(containerSighting{kind: Pod, restarts: 1, crash: &Termination{Reason: s.failure.Reason, Message: s.failure.Message}}, false)
 	}
 	return pod, crashes
 }
 
-// enter brings the account up to what was seen of its container, and returns the number of new crashes.
-func (a *account) enter(seen containerSighting) int64 {
-	if seen.restarts < a.restarts {
-		// A reset. What was counted stays, and the new count is added whole, but for an end that it holds again.
-		a.before, a.resetID = a.crashes, a.pendingID
+// killedByRestartAll finds the containers whose restartCount has risen only because the kubelet restarted all containers of
+// the pod. Of such an event one crash remains: that of the container that triggered it. If its termination was seen before,
+// it is counted, or ignored, already. Otherwise one of the containers keeps the crash.
+func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) map[int]bool {
+	var killed map[int]bool
+	triggerSeen, keeps := false, -1
+	for i := range seen {
+		if !seen[i].restartAll {
+			continue
+		}
+		account := pod.account(seen[i].name)
+		switch rise := account.rise(seen[i]); {
+		case rise <= 0:
+		case rise == 1 && (account.pending || account.pendingIgnored):
+			triggerSeen = true
+		default:
+			if killed == nil {
+				killed = map[int]bool{}
+			}
+			killed[i] = true
+			if !l.ignoredContainers[seen[i].name] && (keeps < 0 || seen[keeps].kind != Main) {
+				keeps = i
+			}
+		}
 	}
-	if seen.holds(a.resetID) {
-		a.before--
-		a.resetID = ""
+	if !triggerSeen {
+		delete(killed, keeps)
 	}
-	a.restarts, a.pending = seen.restarts, seen.pending
+	return killed
+}
 
-	crashes := a.before + seen.restarts
-	if seen.pending {
-		crashes++
-		a.pendingID = seen.endID
+// account returns the account of a container, or nil: containers that never terminated need none.
+func (p *podAccount) account(container string) *account {
+	if p == nil {
+		return nil
 	}
-	n := max(crashes-a.crashes, 0)
-	a.crashes += n
-	if n > 0 || a.end == nil { // else it is the end of a crash that is known, or of none
-		a.end = seen.end
+	for i := range p.containers {
+		if p.containers[i].name == container {
+			return &p.containers[i]
+		}
 	}
-	return n
+	return nil
 }

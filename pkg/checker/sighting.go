@@ -1,24 +1,34 @@
 package checker
 
 import (
-	"strings"
-	"time"
-	"unicode/utf8"
-
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// longestMessage is how much of a message from the cluster is kept, in bytes: thousands of pods may have one.
-const longestMessage = 512
+const (
+	// restartingAll is the reason of a termination that the kubelet makes up when the action RestartAllContainers of a
+	// restart rule restarts all containers of a pod (KEP-5532). restartCount includes it from the start.
+	restartingAll = "RestartingAllContainers"
+	// evicted is the reason of a pod that the kubelet has evicted (pkg/kubelet/eviction).
+	evicted = "Evicted"
+	// readinessGates is the kubelet's reason for a pod that is not Ready although its containers are (pkg/kubelet/status).
+	readinessGates = "ReadinessGatesNotReady"
+)
 
-// sighting is what one check saw of one pod: all that is kept of it when its page is dropped.
+// sighting is what one check saw of one pod. The pod itself is not kept.
 type sighting struct {
 	uid        types.UID
 	name       string
+	node       string // set only if the node's kubelet has stopped reporting
 	containers []containerSighting
-	judged     bool // its readiness counts: it is neither ending nor ended
+	cannot     []CannotStart
+	failure    *PodFailure // nil: the pod has not failed
+
+	deleted    bool // the pod is being deleted
+	active     bool // neither being deleted, nor Succeeded or Failed
 	ready      bool
-	blocked    []Blocked
+	ran        bool // each main container that counts has started at least once
+	unreported bool // the node's kubelet has stopped reporting
 }
 
 // containerSighting is what one check saw of one container.
@@ -27,78 +37,76 @@ type containerSighting struct {
 	kind     Kind
 	restarts int64 // restartCount
 
-	pending     bool   // the latest end is a crash that restarts does not hold
-	endID       string // containerID of the latest end; empty: unknown
-	lastStateID string // containerID of lastState.terminated; empty: unknown
-	end         *End   // the latest crash's; nil: unknown
+	// The latest termination, if it is a crash by exit code and restart policy that restartCount does not include yet.
+	pending        bool
+	pendingID      string // its containerID; empty: unknown
+	pendingIgnored bool   // its exit code is one that is ignored
+
+	// The termination in lastState, if restartCount includes it.
+	lastID      string // its containerID; empty: unknown
+	lastIgnored bool   // its exit code is one that is ignored
+	restartAll  bool   // the kubelet restarted all containers of the pod
+
+	crash *Termination // the latest one that may be a crash; nil: unknown
 }
 
-// holds tells whether the end of this containerID is part of this sighting's count: as its pending end, or as the last
-// one in restarts (which holds none while it is 0, whatever lastState shows).
-func (c containerSighting) holds(containerID string) bool {
-	if containerID == "" {
-		return false
-	}
-	return c.pending && c.endID == containerID || c.restarts > 0 && c.lastStateID == containerID
-}
-
-// Blocked is a container, or a whole pod, that cannot start.
-type Blocked struct {
+// CannotStart is a container, or a whole pod, that cannot start.
+type CannotStart struct {
 	Pod       string
 	Container string // empty: the pod as a whole
 	Reason    string // such as ImagePullBackOff, CreateContainerConfigError or Unschedulable
 	Message   string
 }
 
-// String says what cannot start and why, in words. It may hold text from the cluster, unescaped.
-func (b Blocked) String() string {
-	what, reason := "pod "+b.Pod, b.Reason
-	if b.Container != "" {
-		what = b.Pod + "/" + b.Container
-	}
-	if b.Message != "" {
-		reason += ": " + b.Message
-	}
-	return what + " cannot start: " + reason
+// PodFailure is a pod with phase Failed.
+type PodFailure struct {
+	Pod     string
+	Reason  string // such as Evicted, Preempting or NodeShutdown; may be empty
+	Message string
+	Crash   bool // the pod was evicted because it exceeded a limit of its own
 }
 
 // sight reduces a pod to what the ledger and the verdict need.
-func (l *Ledger) sight(pod *Pod) sighting {
-	ended := pod.Status.Phase == PodFailed || pod.Status.Phase == PodSucceeded
-	ending := pod.DeletionTimestamp != nil
+func (l *Ledger) sight(pod *corev1.Pod) sighting {
+	failed := pod.Status.Phase == corev1.PodFailed
 	s := sighting{
-		uid:    pod.UID,
-		name:   pod.Name,
-		judged: !ended && !ending,
-		ready:  conditionIs(pod, podReady, conditionTrue) != nil,
+		uid:     pod.UID,
+		name:    pod.Name,
+		deleted: pod.DeletionTimestamp != nil,
+		ready:   conditionIs(pod, corev1.PodReady, corev1.ConditionTrue),
+		ran:     !failed && l.hasRun(pod),
 	}
-	if s.judged {
-		s.blocked = blocked(pod)
+	s.active = !s.deleted && !failed && pod.Status.Phase != corev1.PodSucceeded
+	if s.active {
+		s.cannot = cannotStart(pod)
+		if s.unreported = isUnreported(pod); s.unreported {
+			s.node = pod.Spec.NodeName
+		}
+	}
+	if failed {
+		s.failure = newPodFailure(pod)
 	}
 	known := l.pods[pod.UID]
 	if known != nil {
-		s.uid, s.name = known.uid, known.name // the same texts, which are in memory already
+		s.uid, s.name = known.uid, known.name // the same strings, which are in memory already
 	}
-	add := func(status *ContainerStatus, kind Kind, policy RestartPolicy) {
-		if l.ignored[status.Name] {
-			return
-		}
-		seen := sightContainer(status, kind, policy, s.judged)
-		if seen.restarts > 0 || seen.pending || known.has(status.Name) {
+	add := func(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy) {
+		seen := l.sightContainer(status, kind, policy, s.active)
+		if seen.restarts > 0 || seen.pending || known.account(status.Name) != nil {
 			s.containers = append(s.containers, seen)
 		}
 	}
 	for i := range pod.Status.InitContainerStatuses {
 		status := &pod.Status.InitContainerStatuses[i]
-		kind, policy := Init, restartPolicy(pod.Spec.InitContainers, status.Name, RestartOnFailure)
-		if policy == RestartAlways {
+		kind, policy := Init, restartPolicy(pod.Spec.InitContainers, status.Name, corev1.ContainerRestartPolicyOnFailure)
+		if policy == corev1.ContainerRestartPolicyAlways {
 			kind = Sidecar
 		}
 		add(status, kind, policy)
 	}
-	podPolicy := pod.Spec.RestartPolicy
+	podPolicy := corev1.ContainerRestartPolicy(pod.Spec.RestartPolicy)
 	if podPolicy == "" {
-		podPolicy = RestartAlways
+		podPolicy = corev1.ContainerRestartPolicyAlways
 	}
 	for i := range pod.Status.ContainerStatuses {
 		status := &pod.Status.ContainerStatuses[i]
@@ -107,108 +115,142 @@ func (l *Ledger) sight(pod *Pod) sighting {
 	return s
 }
 
-// has tells whether the ledger has an account of this container. Those that never crashed need none.
-func (p *podAccount) has(container string) bool {
-	if p == nil {
-		return false
+// sightContainer finds a container's latest termination, and whether it is a crash that restartCount does not include
+// yet. In a pod that is not active a termination is expected, so none is pending.
+func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy, active bool) containerSighting {
+	seen := containerSighting{name: status.Name, kind: kind, restarts: max(int64(status.RestartCount), 0)}
+	last, current := status.LastTerminationState.Terminated, status.State.Terminated
+	if current != nil && current.Reason == restartingAll {
+		last, current = current, nil
 	}
-	for i := range p.containers {
-		if p.containers[i].name == container {
+	if current == nil && status.State.Running == nil && last != nil && last.ContainerID != "" && last.ContainerID == status.ContainerID {
+		// Waiting, or no state at all, and no newer container: restartCount does not include this termination yet.
+		last, current = nil, last
+	}
+	if current != nil && (current.ExitCode != 0 || policy == corev1.ContainerRestartPolicyAlways) {
+		seen.pending = active
+		seen.pendingID = current.ContainerID
+		seen.pendingIgnored = l.ignoresExitCode(current)
+	}
+	if last != nil {
+		seen.lastID = last.ContainerID
+		seen.lastIgnored = l.ignoresExitCode(last)
+		seen.restartAll = last.Reason == restartingAll
+	}
+	switch {
+	case seen.pending && !seen.pendingIgnored:
+		seen.crash = newTermination(current)
+	case last != nil && !seen.lastIgnored:
+		seen.crash = newTermination(last)
+	}
+	return seen
+}
+
+// ignoresExitCode reports whether a termination is not a crash because of its exit code. An exit code that the kubelet
+// made up is not the program's.
+func (l *Ledger) ignoresExitCode(t *corev1.ContainerStateTerminated) bool {
+	return l.ignoredExitCodes[t.ExitCode] && t.Reason != restartingAll
+}
+
+// hasRun reports whether each main container has started at least once. Ignored containers do not matter, unless there are
+// no others: then one that has started is enough.
+func (l *Ledger) hasRun(pod *corev1.Pod) bool {
+	statuses := pod.Status.ContainerStatuses
+	counted, anyStarted := 0, false
+	for i := range statuses {
+		started := hasStarted(&statuses[i])
+		anyStarted = anyStarted || started
+		if l.ignoredContainers[statuses[i].Name] {
+			continue
+		}
+		counted++
+		if !started {
+			return false
+		}
+	}
+	for i := range pod.Spec.Containers {
+		if name := pod.Spec.Containers[i].Name; !l.ignoredContainers[name] && !hasStatus(statuses, name) {
+			return false
+		}
+	}
+	return counted > 0 || anyStarted
+}
+
+func hasStarted(status *corev1.ContainerStatus) bool {
+	return status.State.Running != nil || status.State.Terminated != nil ||
+		status.LastTerminationState.Terminated != nil || status.RestartCount > 0
+}
+
+func hasStatus(statuses []corev1.ContainerStatus, name string) bool {
+	for i := range statuses {
+		if statuses[i].Name == name {
 			return true
 		}
 	}
 	return false
 }
 
-// restartPolicy returns the effective restart policy of a container: its own, or that of its surroundings.
-func restartPolicy(containers []Container, name string, inherited RestartPolicy) RestartPolicy {
+// restartPolicy returns the effective restart policy of a container: its own, or else the inherited one.
+func restartPolicy(containers []corev1.Container, name string, inherited corev1.ContainerRestartPolicy) corev1.ContainerRestartPolicy {
 	for i := range containers {
-		if containers[i].Name == name && containers[i].RestartPolicy != "" {
-			return containers[i].RestartPolicy
+		if containers[i].Name == name && containers[i].RestartPolicy != nil && *containers[i].RestartPolicy != "" {
+			return *containers[i].RestartPolicy
 		}
 	}
 	return inherited
 }
 
-// sightContainer finds a container's latest end, and whether it is a crash that restartCount does not hold yet. In a pod
-// that is being deleted or has ended (!alive) it is none: ending is its fate.
-func sightContainer(status *ContainerStatus, kind Kind, policy RestartPolicy, alive bool) containerSighting {
-	seen := containerSighting{name: status.Name, kind: kind, restarts: max(int64(status.RestartCount), 0)}
-	lastState := status.LastTerminationState.Terminated
-	if lastState != nil {
-		seen.lastStateID = lastState.ContainerID
-	}
-
-	latest, counted := lastState, true // once a new container runs, the end is in restartCount
-	switch {
-	case status.State.Terminated != nil:
-		latest, counted = status.State.Terminated, false
-	case status.State.Running == nil && lastState != nil && lastState.ContainerID != "":
-		// Waiting, or no state at all: the end is in restartCount as soon as the status names a newer container.
-		counted = lastState.ContainerID != status.ContainerID
-	}
-	if latest == nil {
-		return seen
-	}
-	seen.endID = latest.ContainerID
-	isCrash := latest.ExitCode != 0 || policy == RestartAlways
-	seen.pending = isCrash && !counted && alive
-	switch {
-	case seen.pending || counted:
-		seen.end = newEnd(latest)
-	case lastState != nil: // the latest end is no crash: the one before it may be
-		seen.end = newEnd(lastState)
-	}
-	return seen
+// isUnreported reports whether the pod's node has stopped reporting. The node controller then changes the condition Ready
+// and nothing else (pkg/controller/nodelifecycle). While a kubelet reports, a pod whose containers are ready is Ready, unless
+// its readiness gates are not.
+func isUnreported(pod *corev1.Pod) bool {
+	ready := condition(pod, corev1.PodReady)
+	return ready != nil && ready.Status != corev1.ConditionTrue && ready.Reason != readinessGates &&
+		conditionIs(pod, corev1.ContainersReady, corev1.ConditionTrue)
 }
 
-func newEnd(t *ContainerStateTerminated) *End {
-	end := &End{ExitCode: t.ExitCode, Signal: t.Signal, Reason: cut(t.Reason), Message: cut(t.Message)}
-	if t.FinishedAt.Unix() > 0 { // the epoch is how an unknown time may arrive
-		end.FinishedAt = t.FinishedAt.UTC().Truncate(time.Second) // the API has no fractions
+// newPodFailure describes a pod with phase Failed. The kubelet evicts a pod for two kinds of reasons: the pod exceeded a
+// limit of its own (of an emptyDir, or of ephemeral storage), or the node is short of a resource. Only the second kind sets
+// the condition DisruptionTarget.
+func newPodFailure(pod *corev1.Pod) *PodFailure {
+	return &PodFailure{
+		Pod: pod.Name, Reason: cut(pod.Status.Reason), Message: cut(pod.Status.Message),
+		Crash: pod.Status.Reason == evicted && !conditionIs(pod, corev1.DisruptionTarget, corev1.ConditionTrue),
 	}
-	return end
 }
 
-// blocked returns what keeps a pod from starting. A crash loop does not: its containers start, again and again.
-func blocked(pod *Pod) []Blocked {
-	var all []Blocked
-	if c := conditionIs(pod, podScheduled, conditionFalse); c != nil && c.Reason == unschedulable {
-		all = append(all, Blocked{Pod: pod.Name, Reason: cut(c.Reason), Message: cut(c.Message)})
+// cannotStart returns what keeps a pod from starting. CrashLoopBackOff does not: its containers start again and again.
+func cannotStart(pod *corev1.Pod) []CannotStart {
+	var all []CannotStart
+	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+		all = append(all, CannotStart{Pod: pod.Name, Reason: c.Reason, Message: cut(c.Message)})
 	}
-	for _, statuses := range [][]ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
 		for i := range statuses {
 			waiting := statuses[i].State.Waiting
 			if waiting == nil {
 				continue
 			}
 			switch waiting.Reason {
-			case "", "ContainerCreating", "PodInitializing", "CrashLoopBackOff":
+			case "", "ContainerCreating", "PodInitializing", "CrashLoopBackOff", restartingAll:
 			default:
-				all = append(all, Blocked{Pod: pod.Name, Container: statuses[i].Name, Reason: cut(waiting.Reason), Message: cut(waiting.Message)})
+				all = append(all, CannotStart{Pod: pod.Name, Container: statuses[i].Name, Reason: cut(waiting.Reason), Message: cut(waiting.Message)})
 			}
 		}
 	}
 	return all
 }
 
-func conditionIs(pod *Pod, kind, status string) *PodCondition {
+func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
 	for i := range pod.Status.Conditions {
-		if c := &pod.Status.Conditions[i]; c.Type == kind && c.Status == status {
-			return c
+		if pod.Status.Conditions[i].Type == kind {
+			return &pod.Status.Conditions[i]
 		}
 	}
 	return nil
 }
 
-// cut shortens a text from the cluster to longestMessage bytes, at a character's border.
-func cut(text string) string {
-	if len(text) <= longestMessage {
-		return text
-	}
-	end := longestMessage
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return strings.Clone(text[:end]) + "…"
+func conditionIs(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus) bool {
+	c := condition(pod, kind)
+	return c != nil && c.Status == status
 }

@@ -15,9 +15,10 @@ type Checked struct {
 	Tally   checker.Tally
 	Elapsed time.Duration // since the start of the run
 	Took    time.Duration
-	Closing bool
+	Final   bool
 
-	// Failures and Unobserved are the attempts that failed just before, and the time since the check before them (or the start of the run).
+	// Failures is the number of attempts that failed just before, Unobserved the time since the last successful check
+	// before them, or since the start of the run. Both are 0 if none failed.
 	Failures   int64
 	Unobserved time.Duration
 }
@@ -27,9 +28,9 @@ type CheckFailed struct {
 	Err      error
 	Failures int64         // in a row, this one included
 	Elapsed  time.Duration // since the start of the run
-	RetryIn  time.Duration // until the next attempt; 0 if Final
-	GiveUpIn time.Duration // until the run gives up, if nothing changes; 0 if Final
-	Final    bool          // the run ends here
+	RetryIn  time.Duration // until the next attempt; 0 if GaveUp
+	GiveUpIn time.Duration // until the run gives up if every attempt fails; 0 if GaveUp
+	GaveUp   bool          // the run ends here
 }
 
 func (Checked) event()     {}

@@ -12,8 +12,8 @@ import (
 // deniedFor is how long denials are retried before any check has succeeded: a new RoleBinding takes a moment.
 const deniedFor = 10 * time.Second
 
-// isHopeless tells whether the same request can only fail again: the server does not understand it.
-func isHopeless(err error) bool {
+// isRejection reports whether the same request can only fail again, because the server does not accept it.
+func isRejection(err error) bool {
 	switch statusCode(err) {
 	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		return true
@@ -21,7 +21,7 @@ func isHopeless(err error) bool {
 	return false
 }
 
-// isDenial tells whether the server refused the credentials or their permissions.
+// isDenial reports whether the server refused the credentials or their permissions.
 func isDenial(err error) bool {
 	code := statusCode(err)
 	return code == http.StatusUnauthorized || code == http.StatusForbidden
@@ -35,10 +35,10 @@ func statusCode(err error) int {
 	return 0
 }
 
-// retryAfter returns how long the server asks to be left alone.
+// retryAfter returns how long the server asks clients to wait.
 func retryAfter(err error) time.Duration {
 	seconds, _ := apierrors.SuggestsClientDelay(err)
-	return times(int64(max(seconds, 0)), time.Second)
+	return time.Duration(max(seconds, 0)) * time.Second
 }
 
 // newBackoff returns the pauses between attempts: 0.5 s to 5 s, jitter included.
@@ -51,12 +51,12 @@ type streak struct {
 	since    time.Duration // start of the first one
 	failures int64
 	last     error
-	denied   time.Duration // when the first denial was answered
+	denied   time.Duration // when the first denial was received
 	isDenied bool
 	backoff  wait.Backoff
 }
 
-// fail enters an attempt that failed.
+// fail records an attempt that failed.
 func (s *streak) fail(err error, began, ended time.Duration) {
 	if s.failures == 0 {
 		*s = streak{since: began, backoff: newBackoff()}
