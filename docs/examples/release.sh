@@ -1,13 +1,13 @@
 #!/bin/sh
-# Releases a Deployment, lets crashcheck watch over the new version, and goes back where the gate does not pass.
+# Releases a Deployment, checks the new version with crashcheck, and rolls back if the gate does not pass.
 #
 #   release.sh NAMESPACE DEPLOYMENT MANIFESTS GATE
 #
-# MANIFESTS is the file or folder that kubectl applies. GATE is the folder of a kustomization over deploy/base whose HASH
-# is not filled in: the hash of the new version is known only once the Deployment has been applied.
+# MANIFESTS is the file or folder to apply. GATE is the folder of a kustomization over deploy/base that leaves the
+# placeholder of HASH in place: the hash of the new version is known only after the Deployment has been applied.
 #
-# The exit code is the gate's own (0: pass, 1: fail, 2: invalid, 3: inconclusive, 4: not ready, 143: interrupted), or 100
-# where there was no verdict: kubectl failed, the gate could not start, or its Job has hit its deadline.
+# The exit code is that of the gate (0: pass, 1: fail, 2: invalid, 3: inconclusive, 4: not ready, 143: interrupted), or 100
+# if there is no verdict: kubectl failed, the gate could not start, or its Job exceeded its deadline.
 set -eu
 
 namespace=$1 deployment=$2 manifests=$3 gate=$4
@@ -15,18 +15,18 @@ job=rollout-crashcheck-job
 
 k() { kubectl --namespace "$namespace" "$@"; }
 
-# The revision of a Deployment counts its versions. Nothing where there is no Deployment yet.
+# Prints the revision of the Deployment, or nothing if it does not exist yet.
 revision() {
   k get deployment "$deployment" --ignore-not-found \
     --output jsonpath='{.metadata.annotations.deployment\.kubernetes\.io/revision}'
 }
 
-# Releases and waits for the verdict. Whatever fails on the way ends it with 100.
+# Releases and waits for the verdict. Exits with 100 if a command fails.
 release() {
   code=100
   trap 'exit "$code"' EXIT
 
-  # 1. Release, and wait until the Deployment's controller has seen it: only then its revision is the new one.
+  # 1. Release, and wait until the Deployment controller has observed the change: only then is the revision the new one.
   k apply -f "$manifests"
   generation=$(k get deployment "$deployment" --output jsonpath='{.metadata.generation}')
   give_up=$(($(date +%s) + 60))
@@ -41,16 +41,16 @@ release() {
   echo "release: revision $revision of $deployment, pod-template-hash $hash"
   [ -n "$hash" ]
 
-  # 2. Start the gate. A Job cannot be changed, so the one of the last release goes first, with its pods.
+  # 2. Start the gate. The pod template of a Job is immutable, so delete the Job of the last release first, with its pods.
   k delete job "$job" --ignore-not-found --cascade=foreground --timeout=60s
   kubectl kustomize "$gate" | sed "s/<pod-template-hash>/\"$hash\"/" | k apply -f -
 
-  # 3. Wait until the Job has ended, whichever way. kubectl wait knows one condition at a time, so ask for both. A Job
-  # ends at its activeDeadlineSeconds at the latest; a minute more, and something is wrong with the cluster.
+  # 3. Wait until the Job is Complete or Failed: kubectl wait can wait for only one of them. A Job fails at its
+  # activeDeadlineSeconds at the latest, so give up one minute later.
   give_up=$(($(date +%s) + $(k get job "$job" --output jsonpath='{.spec.activeDeadlineSeconds}') + 60))
   ended=
   until [ -n "$ended" ]; do
-    # An API server that does not answer just now is asked again.
+    # If the API server does not respond, try again.
     conditions=$(k get job "$job" --output jsonpath='{.status.conditions[?(@.status=="True")].type}') || conditions=
     case " $conditions " in
       *" Complete "*) ended=Complete ;;
@@ -59,7 +59,7 @@ release() {
     esac
   done
 
-  # 4. Read the verdict: the log, for people and with its line of JSON, and the exit code of the last run.
+  # 4. Print the log, which contains the JSON line, and read the exit code of the last run.
   k logs "job/$job" --tail=-1 || true
   if [ "$ended" = Complete ]; then
     code=0
@@ -69,7 +69,7 @@ release() {
   last=$(k get pods --selector "batch.kubernetes.io/job-name=$job" --sort-by=.metadata.creationTimestamp \
     --output jsonpath='{range .items[*]}{.status.containerStatuses[?(@.name=="crashcheck")].state.terminated.exitCode}{"\n"}{end}' |
     tail -n 1)
-  # A Job that failed although its last run passed (its deadline came first) has no verdict.
+  # If the Job failed although its last run exited with 0 (the deadline came first), there is no verdict.
   [ "${last:-0}" -eq 0 ] || code=$last
 }
 
@@ -79,16 +79,16 @@ set +e
 code=$?
 set -e
 if [ "$code" -eq 0 ]; then
-  echo "release: the gate passes"
+  echo "release: the gate passed"
   exit 0
 fi
 
-# 5. Go back to the version from before. Not just "undo": applying the same version twice makes no new revision, and the
-# one before it may be any.
+# 5. Roll back to the revision from before the release. If the release changed nothing, there is no new revision, and a
+# plain "rollout undo" would go back to an older version.
 if [ -z "$before" ] || [ "$before" = "$(revision)" ]; then
-  echo "release: the gate does not pass (exit code $code), and there is no other version to go back to"
+  echo "release: the gate did not pass (exit code $code), and there is no other revision to roll back to"
 else
-  echo "release: the gate does not pass (exit code $code): going back to revision $before"
+  echo "release: the gate did not pass (exit code $code); rolling back to revision $before"
   k rollout undo "deployment/$deployment" --to-revision="$before"
   k rollout status "deployment/$deployment" --timeout=300s
 fi
