@@ -1,12 +1,16 @@
-# crashcheck: what people and CI run. `make help` lists it.
+# crashcheck: the commands that people and CI run. `make help` lists them.
 
 # Pinned tools, run from the module proxy.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-IMAGE   ?= crashcheck/crashcheck:$(VERSION)
+# A reserved domain: set IMAGE to a name in your registry.
+IMAGE   ?= registry.example.com/crashcheck:$(VERSION)
 GO      ?= go
+
+# The product and its unit tests are one module. What tests it from outside is in modules of its own.
+MODULES = . test/suites test/e2e test/bench
 
 .DEFAULT_GOAL := help
 
@@ -19,52 +23,62 @@ build: ## build bin/crashcheck, static and stripped
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/crashcheck ./cmd/crashcheck
 
 .PHONY: demo
-demo: build ## run the gate on four simulated releases
+demo: build ## run crashcheck on five simulated releases
 	$(GO) run ./test/demo -crashcheck bin/crashcheck
 
 .PHONY: test
-test: ## run the tests
+test: ## run the unit tests
 	$(GO) test ./...
 
 .PHONY: race
-race: ## run the tests with the race detector (needs a C compiler)
+race: ## run the unit tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...
 
+.PHONY: suites
+suites: ## run the suites that test the binary, the manifests and the documentation (Linux)
+	cd test/suites && $(GO) test -timeout 15m ./...
+
+.PHONY: readme
+readme: ## follow the README: run its commands in a fresh clone
+	$(GO) run ./test/readme
+
 .PHONY: faults
-faults: ## print the table of faults: what the gate does on its worst day (Linux)
-	cd test/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -table
+faults: ## print the table of simulated faults and what crashcheck makes of each (Linux)
+	cd test/suites/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -table
+
+SOAK ?= 30s
 
 .PHONY: soak
-soak: ## run the gate against faults at random for half a minute (Linux)
-	cd test/faults && $(GO) test -count=1 -run '^TestSoak$$' -timeout 15m -v -args -soak 30s
+soak: ## inject random faults into many runs for SOAK (Linux)
+	cd test/suites/faults && $(GO) test -count=1 -run '^TestSoak$$' -timeout 60m -v -args -soak $(SOAK)
 
 .PHONY: bench
-bench: ## measure the gate and its rivals on a real API server (Linux, root; a quarter of an hour)
+bench: ## measure crashcheck and its alternatives on a real API server (Linux, root; a quarter of an hour)
 	cd test/bench && $(GO) run .
 
 .PHONY: bench-test
-bench-test: ## run the tests of the performance suite's own code
+bench-test: ## run the tests of the performance suite
 	cd test/bench && $(GO) test ./...
 
 .PHONY: microbench
-microbench: ## run the benchmarks of the decoder, the ledger, a list and a check
+microbench: ## run the Go benchmarks
 	$(GO) test -run '^$$' -bench . ./pkg/...
 
-# The end-to-end tests are a module of their own; they run as root. See test/e2e/README.md.
+# The end-to-end tests run as root. See test/e2e/README.md.
 .PHONY: e2e
 e2e: ## run the end-to-end tests on a real control plane, node and Argo Rollouts (Linux, root; KUBECONFIG: on that cluster)
 	cd test/e2e && $(GO) test -count=1 -timeout 60m .
 
 .PHONY: e2e-oldest
-e2e-oldest: ## run those that need no node on the oldest Kubernetes that is supported
+e2e-oldest: ## run the tests that need no node on the oldest supported Kubernetes
 	cd test/e2e && E2E_KUBERNETES=oldest $(GO) test -count=1 -timeout 60m .
 
 .PHONY: cluster-up
-cluster-up: ## start the cluster of the end-to-end tests, to play with (Linux, root)
+cluster-up: ## start the cluster of the end-to-end tests and keep it running (Linux, root)
 	cd test/e2e && $(GO) run ./cmd/cluster up
 
 .PHONY: cluster-down
-cluster-down: ## end that cluster
+cluster-down: ## stop that cluster
 	cd test/e2e && $(GO) run ./cmd/cluster down
 
 FUZZTIME ?= 30s
@@ -79,31 +93,28 @@ fuzz: ## run each fuzz test for FUZZTIME
 	done
 
 .PHONY: lint
-lint: ## check formatting, go vet, staticcheck, go.mod, the GitHub workflows
+lint: ## check every module (gofmt, go vet, staticcheck, go.mod) and the GitHub workflows
 	@unformatted=$$(gofmt -l cmd pkg test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	$(GO) vet ./...
-	cd test/e2e && $(GO) vet ./...
-	cd test/bench && $(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
-	cd test/e2e && $(GO) run $(STATICCHECK) ./...
-	cd test/bench && $(GO) run $(STATICCHECK) ./...
-	$(GO) mod tidy -diff
-	cd test/e2e && $(GO) mod tidy -diff
-	cd test/bench && $(GO) mod tidy -diff
+	@set -e; for module in $(MODULES); do echo "lint $$module"; ( cd $$module; \
+		$(GO) vet ./...; \
+		$(GO) run $(STATICCHECK) ./...; \
+		$(GO) mod tidy -diff ); \
+	done
 	$(GO) run $(ACTIONLINT)
 
 .PHONY: docs
 docs: VERSION = v0.1.0
-docs: build ## bring the README's picture, tables, demo and summaries up to date
-	$(GO) run ./test/demo -crashcheck bin/crashcheck -picture test/demo/failing-run.svg
-	$(GO) run ./test/demo -crashcheck bin/crashcheck > bin/demo.txt
-	cd test/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -summary | grep '^|' > ../../bin/faults.md
-	$(GO) run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md $(addprefix bench=,$(wildcard test/bench/SUMMARY.md))
+docs: build ## update the generated parts of the README: picture, tables, summaries
+	$(GO) build -o bin/demo ./test/demo
+	cd test/suites && $(GO) run ./picture -demo ../../bin/demo -crashcheck ../../bin/crashcheck ../demo/failing-run.svg
+	bin/demo -crashcheck bin/crashcheck > bin/demo.txt
+	cd test/suites/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -summary | grep '^|' > ../../../bin/faults.md
+	cd test/suites && $(GO) run ./docs ../../README.md demo=../../bin/demo.txt faults=../../bin/faults.md bench=../bench/SUMMARY.md
 
 .PHONY: size
-size: build ## check that the binary for linux/amd64 stays below 12 MB
+size: ## check that the binary for linux/amd64 stays below 15 MB
 	@CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags "-s -w" -o bin/crashcheck-linux-amd64 ./cmd/crashcheck
-	@bytes=$$(wc -c < bin/crashcheck-linux-amd64); echo "bin/crashcheck-linux-amd64: $$bytes bytes"; test $$bytes -lt 12000000
+	@bytes=$$(wc -c < bin/crashcheck-linux-amd64); echo "bin/crashcheck-linux-amd64: $$bytes bytes"; test $$bytes -lt 15000000
 
 .PHONY: image
 image: ## build the container image with docker (or DOCKER=podman)
@@ -121,5 +132,5 @@ dist: ## build the binaries of a release, and their checksums, into bin/dist
 	@cd bin/dist && sha256sum crashcheck-* | tee checksums.txt
 
 .PHONY: clean
-clean: ## remove what the targets above made
+clean: ## remove the results of the targets above
 	rm -rf bin

@@ -2,18 +2,17 @@ package main
 
 import (
 	"strings"
-	"sync"
 	"testing"
 )
 
 func TestVerdict(t *testing.T) {
 	for _, test := range []struct{ claim, stdout, want string }{
 		{"the verdict is that of the JSON line", `{"Crashes":0,"verdict":"pass"}` + "\n", "pass"},
-		{"silence is no verdict", "", "(no output)"},
+		{"no output is not a verdict", "", "(no output)"},
 		{"a second line is one too many", `{"Crashes":0,"verdict":"pass"}` + "\nbye\n", "(not one line)"},
-		{"a line has an end", `{"Crashes":0,"verdict":"pass"}`, "(not one line)"},
+		{"a line ends with a newline", `{"Crashes":0,"verdict":"pass"}`, "(not one line)"},
 		{"a line without Crashes is not crashcheck's", `{"verdict":"pass"}` + "\n", "(no JSON with Crashes and verdict)"},
-		{"text is no JSON", "pass\n", "(no JSON with Crashes and verdict)"},
+		{"text is not JSON", "pass\n", "(no JSON with Crashes and verdict)"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			if got := verdict([]byte(test.stdout)); got != test.want {
@@ -23,21 +22,19 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-func TestLabelledStreamsKeepTheirLinesWhole(t *testing.T) {
+func TestEveryLineIsLabelled(t *testing.T) {
 	var out strings.Builder
-	var lines sync.Mutex
-	first, second := &labelled{out: &out, lines: &lines, label: "a"}, &labelled{out: &out, lines: &lines, label: "b"}
-	first.Write([]byte("be"))
-	second.Write([]byte("1\n2\nrest"))
-	first.Write([]byte("gin\n"))
-	first.flush()
-	second.flush()
-	if want := "b | 1\nb | 2\na | begin\nb | rest\n"; out.String() != want {
+	stream := &labelled{out: &out, label: "a"}
+	for _, text := range []string{"be", "gin\n2\nre", "st"} {
+		stream.Write([]byte(text))
+	}
+	stream.flush()
+	if want := "a | begin\na | 2\na | rest\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 
-func TestSummaryTellsTheUnexpected(t *testing.T) {
+func TestSummaryMarksUnexpectedResults(t *testing.T) {
 	good := scenario{title: "a good release", verdict: "pass", exitCode: 0}
 	for _, test := range []struct {
 		claim  string

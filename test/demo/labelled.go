@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"sync"
 )
 
-// labelled writes whole lines, each after the name of its stream. Streams that share a lock do not mix their lines.
+// labelled writes whole lines, each after the name of its stream.
 type labelled struct {
 	out   io.Writer
-	lines *sync.Mutex
 	label string
-	rest  []byte // a line that has not ended yet
+	rest  []byte // an incomplete line
 }
 
 func (l *labelled) Write(text []byte) (int, error) {
@@ -29,7 +27,7 @@ func (l *labelled) Write(text []byte) (int, error) {
 	}
 }
 
-// flush prints what is left of a stream that did not end with a newline.
+// flush prints the rest of a stream that did not end with a newline.
 func (l *labelled) flush() {
 	if len(l.rest) > 0 {
 		l.print(l.rest)
@@ -38,8 +36,6 @@ func (l *labelled) flush() {
 }
 
 func (l *labelled) print(line []byte) error {
-	l.lines.Lock()
-	defer l.lines.Unlock()
 	_, err := fmt.Fprintf(l.out, "%s | %s\n", l.label, line)
 	return err
 }

@@ -11,17 +11,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// A run that takes longer than this hangs, which is the one thing crashcheck must not do.
+// timeout is far above what the settings of a run allow: a run that takes longer hangs.
 const timeout = 20 * time.Second
 
-// A result is what one run ended with.
+// A result is the outcome of one run.
 type result struct {
 	scenario scenario
 	exitCode int
@@ -36,63 +35,58 @@ func (r result) asExpected() bool {
 func run(ctx context.Context, out io.Writer, server *simcluster.Server, scenario scenario, binary, kubeconfig string) (result, error) {
 	env := append([]string{"KUBECONFIG=" + kubeconfig}, scenario.settings...)
 	fmt.Fprintf(out, "$ %s %s\n", strings.Join(env, " "), binary)
-	deploy(server, scenario)
-	if scenario.outage > 0 {
-		goAway := time.AfterFunc(scenario.outage, server.GoAway)
-		defer goAway.Stop()
-	}
-
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	var lines sync.Mutex
-	stdout := &labelled{out: out, lines: &lines, label: "stdout"}
-	stderr := &labelled{out: out, lines: &lines, label: "stderr"}
+	stdout, stderr := &labelled{out: out, label: "stdout"}, &labelled{out: out, label: "stderr"}
 	var kept bytes.Buffer // standard output, which is shown after the log: its one line comes at the end
-	command, err := process(limited, binary, env)
-	if err != nil {
-		return result{}, err
-	}
-	command.Stdout, command.Stderr = &kept, stderr
-	err = command.Run()
+	exitCode, err := execute(ctx, server, scenario, binary, env, &kept, stderr)
 	stderr.flush()
 	stdout.Write(kept.Bytes())
 	stdout.flush()
-	switch {
-	case ctx.Err() != nil:
-		return result{}, errors.New("interrupted")
-	case limited.Err() != nil:
-		return result{}, fmt.Errorf("it still ran after %v", timeout)
-	case command.ProcessState == nil:
-		return result{}, fmt.Errorf("starting it: %w", err)
+	if err != nil {
+		return result{}, err
 	}
-	ended := result{scenario: scenario, exitCode: command.ProcessState.ExitCode(), verdict: verdict(kept.Bytes())}
-	fmt.Fprintf(out, "exit code %d: %s\n", ended.exitCode, meaning(ended.exitCode))
-	return ended, nil
+	fmt.Fprintf(out, "exit code %d: %s\n", exitCode, meaning(exitCode))
+	return result{scenario: scenario, exitCode: exitCode, verdict: verdict(kept.Bytes())}, nil
 }
 
-// deploy adds the scenario's release, if it has one. The cluster's clock is a second ahead by the first check.
-func deploy(server *simcluster.Server, scenario scenario) {
-	if scenario.release.Hash != "" {
-		scenario.release.Created = time.Now().Add(-time.Second)
-		server.Deploy(scenario.release)
-	}
+// runAlone runs the binary with this process's own standard output and error, after a line that shows the command.
+func runAlone(ctx context.Context, server *simcluster.Server, scenario scenario, binary, kubeconfig string) (exitCode int, err error) {
+	fmt.Fprintf(os.Stderr, "$ %s crashcheck\n", strings.Join(scenario.settings, " "))
+	env := append([]string{"KUBECONFIG=" + kubeconfig, "TERM=" + os.Getenv("TERM"), "TZ=" + os.Getenv("TZ")}, scenario.settings...)
+	return execute(ctx, server, scenario, binary, env, os.Stdout, os.Stderr)
 }
 
-// process is the binary with nothing in its environment but env and what a program needs to run at all: the caller's
-// own settings would tell another story than the command line shown.
-func process(ctx context.Context, binary string, env []string) (*exec.Cmd, error) {
-	if _, err := os.Stat(binary); err != nil {
-		return nil, fmt.Errorf("finding the binary: %w", err)
-	}
+// execute deploys the scenario's release, runs the binary to its end and returns its exit code. The environment holds only
+// env and what a program needs to run at all: the caller's own settings would lead to another result than the command
+// line shown.
+func execute(ctx context.Context, server *simcluster.Server, scenario scenario, binary string, env []string, stdout, stderr io.Writer) (exitCode int, err error) {
 	path, err := filepath.Abs(binary) // exec looks a bare name up in PATH
 	if err != nil {
-		return nil, fmt.Errorf("finding the binary: %w", err)
+		return 0, fmt.Errorf("find the binary: %w", err)
 	}
-	command := exec.CommandContext(ctx, path)
+	if scenario.release.Hash != "" {
+		scenario.release.Created = time.Now().Add(-time.Second) // the cluster's clock is a second ahead by the first check
+		server.Deploy(scenario.release)
+	}
+	if scenario.outage > 0 {
+		defer time.AfterFunc(scenario.outage, server.Stop).Stop()
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	command := exec.CommandContext(limited, path)
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
+	command.Stdout, command.Stderr = stdout, stderr
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 2 * time.Second
-	return command, nil
+	err = command.Run()
+	switch {
+	case ctx.Err() != nil:
+		return 0, errors.New("interrupted")
+	case limited.Err() != nil:
+		return 0, fmt.Errorf("it was still running after %v", timeout)
+	case command.ProcessState == nil:
+		return 0, fmt.Errorf("start it: %w", err)
+	}
+	return command.ProcessState.ExitCode(), nil
 }
 
 // verdict reads the JSON line, which has to be all of the standard output.
@@ -116,13 +110,13 @@ func verdict(stdout []byte) string {
 func meaning(exitCode int) string {
 	switch exitCode {
 	case 0:
-		return "pass, the release may go on"
+		return "pass, the release may proceed"
 	case 1:
 		return "fail, too many crashes"
 	case 2:
 		return "invalid configuration"
 	case 3:
-		return "inconclusive, what could not be observed is not vouched for"
+		return "inconclusive, no verdict was reached"
 	case 4:
 		return "not ready"
 	default:

@@ -12,7 +12,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// A Request is one that has reached the server, faults included.
+// A Request is a request that has reached the server, faults included.
 type Request struct {
 	Time          time.Time // real, not simulated
 	Method        string
@@ -22,7 +22,7 @@ type Request struct {
 	Authorization bool // whether there was such a header
 }
 
-// Requests are all that have reached the server so far, in the order in which they came.
+// Requests are the requests that have reached the server so far, in their order.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *Server) record(next http.Handler) http.Handler {
 	})
 }
 
-// SetToken rotates the bearer token; an empty one lets everybody in.
+// SetToken rotates the bearer token; without a token, every request is accepted.
 func (s *Server) SetToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,11 +62,11 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// CA is the certificate authority to verify the server with, in PEM; nil without TLS.
+// CA is the certificate authority that verifies the server, in PEM; nil without TLS.
 func (s *Server) CA() []byte { return slices.Clone(s.ca) }
 
-// WriteKubeconfig writes a kubeconfig file whose current context is this server, with its CA and its token of now,
-// and the given namespace.
+// WriteKubeconfig writes a kubeconfig file whose current context is this server, with its CA, its current token and the
+// given namespace.
 func (s *Server) WriteKubeconfig(path, namespace string) error {
 	s.mu.Lock()
 	token := s.token

@@ -1,12 +1,8 @@
 package simcluster
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,99 +20,25 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// listQuery is what a list asks for.
-type listQuery struct {
-	namespace string
-	selector  labels.Selector
-	limit     int    // 0: no limit
-	token     string // empty: from the start, of a new snapshot
-}
-
-func parseListQuery(namespace string, query url.Values) (listQuery, error) {
-	parsed := listQuery{namespace: namespace, token: query.Get("continue")}
-	for _, unsupported := range []string{"watch", "fieldSelector"} {
-		if value := query.Get(unsupported); value != "" && value != "false" && value != "0" {
-			return listQuery{}, fmt.Errorf("%s=%s is not simulated", unsupported, value)
-		}
-	}
-	var err error
-	if parsed.selector, err = labels.Parse(query.Get("labelSelector")); err != nil {
-		return listQuery{}, fmt.Errorf("parsing labelSelector: %w", err)
-	}
-	if limit := query.Get("limit"); limit != "" {
-		if parsed.limit, err = strconv.Atoi(limit); err != nil || parsed.limit < 0 {
-			return listQuery{}, fmt.Errorf("limit: invalid value %q", limit)
-		}
-	}
-	return parsed, nil
-}
-
 func (s *Server) listPods(w http.ResponseWriter, r *http.Request) {
-	query, err := parseListQuery(r.PathValue("namespace"), r.URL.Query())
+	query := r.URL.Query()
+	for _, unsupported := range []string{"watch", "fieldSelector", "limit", "continue"} {
+		if value := query.Get(unsupported); value != "" && value != "false" && value != "0" {
+			s.writeError(w, r, apierrors.NewBadRequest(fmt.Sprintf("%s=%s is not simulated", unsupported, value)))
+			return
+		}
+	}
+	selector, err := labels.Parse(query.Get("labelSelector"))
 	if err != nil {
-		s.writeError(w, r, apierrors.NewBadRequest(err.Error()))
+		s.writeError(w, r, apierrors.NewBadRequest("parsing labelSelector: "+err.Error()))
 		return
 	}
-	list, err := s.list(query)
-	if err != nil {
-		s.writeError(w, r, apierrors.NewResourceExpired(err.Error()))
-		return
+	pods, version := s.store.pods(s.Now())
+	list := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: version}, Items: []corev1.Pod{}}
+	for i := range pods { // by index: a Pod is a large value
+		if pods[i].Namespace == r.PathValue("namespace") && selector.Matches(labels.Set(pods[i].Labels)) {
+			list.Items = append(list.Items, pods[i])
+		}
 	}
 	s.write(w, r, http.StatusOK, list)
-}
-
-// list answers a query. Its only error is a continue token that is unknown or expired.
-func (s *Server) list(query listQuery) (*corev1.PodList, error) {
-	var start string
-	var shot *snapshot
-	if query.token == "" {
-		shot = s.store.snapshot(s.Now())
-	} else {
-		position, err := parseToken(query.token)
-		if err != nil {
-			return nil, err
-		}
-		if shot, start = s.store.kept(position.Version), position.Start; shot == nil {
-			return nil, fmt.Errorf("the provided continue parameter is too old to display a consistent list result: resourceVersion %d has expired", position.Version)
-		}
-	}
-
-	list := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: shot.resourceVersion()}}
-	var left int64
-	list.Items, left = shot.page(query.namespace, query.selector, start, query.limit)
-	if left == 0 {
-		return list, nil
-	}
-	s.store.keep(shot)
-	list.Continue = position{Version: shot.version, Start: key(&list.Items[len(list.Items)-1])}.token()
-	if query.selector.Empty() { // a real server does not count what a selector leaves
-		list.RemainingItemCount = &left
-	}
-	return list, nil
-}
-
-// A position is where the next page begins. Its token is opaque to clients.
-type position struct {
-	Version int64  `json:"rv"`
-	Start   string `json:"start"` // key of the last pod of the page before
-}
-
-func (p position) token() string {
-	encoded, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // two plain fields always encode
-	}
-	return base64.RawURLEncoding.EncodeToString(encoded)
-}
-
-func parseToken(token string) (position, error) {
-	decoded, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil {
-		return position{}, fmt.Errorf("decoding the continue token: %w", err)
-	}
-	var p position
-	if err := json.Unmarshal(decoded, &p); err != nil {
-		return position{}, fmt.Errorf("decoding the continue token: %w", err)
-	}
-	return p, nil
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock is simulated time: the real time since its start, multiplied by a speed, plus what advance has added.
+// clock is simulated time: the real time since its start, multiplied by a speed, plus the time that advance has added.
 type clock struct {
 	start time.Time
 	speed float64
@@ -30,7 +30,7 @@ func (c *clock) advance(d time.Duration) {
 	c.added += d
 }
 
-// wall is the date that the simulated cluster's own clock shows.
+// wall is the date on the simulated cluster's own clock.
 func (c *clock) wall(elapsed time.Duration) time.Time {
 	return c.start.Add(elapsed)
 }

@@ -16,7 +16,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 )
 
-// gzipFrom is the size in bytes from which API servers compress an answer, if the client takes gzip.
+// gzipFrom is the size in bytes from which API servers compress an answer, if the client accepts gzip.
 const gzipFrom = 128 * 1024
 
 // write answers with an object of the core group, in the client's preferred encoding.
@@ -39,7 +39,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, object 
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
-	w.Write(body) // a client that is gone needs no answer
+	w.Write(body) // it fails only when the client has gone
 }
 
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err *apierrors.StatusError) {
@@ -50,7 +50,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err *apierro
 	s.write(w, r, int(status.Code), &status)
 }
 
-// negotiate picks the first media type of an Accept header that the server has. Clients list them by preference.
+// negotiate picks the first media type of an Accept header that the server supports. Clients list them by preference.
 func (s *Server) negotiate(accept string) (mediaType string, ok bool) {
 	if accept == "" {
 		return runtime.ContentTypeJSON, true
@@ -88,9 +88,9 @@ func compress(body []byte) []byte {
 	var zipped bytes.Buffer
 	writer, err := gzip.NewWriterLevel(&zipped, gzip.BestSpeed)
 	if err != nil {
-		panic(err) // the level is a valid one
+		panic(err) // the level is valid
 	}
-	writer.Write(body) // a buffer takes everything
+	writer.Write(body) // writing to a buffer does not fail
 	writer.Close()
 	return zipped.Bytes()
 }

@@ -11,10 +11,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// A Middleware stands before the server's own handler, which is next, and may answer in its place.
+// A Middleware wraps the server's own handler, which is next, and may answer in its place.
 type Middleware func(next http.Handler) http.Handler
 
-// Handle lets every request pass through the fault from now on. It takes the place of an earlier one; nil heals the server.
+// Handle sends every request through the fault from now on. It replaces an earlier one; nil ends it.
 func (s *Server) Handle(fault Middleware) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,8 +34,8 @@ func (s *Server) injectFault(next http.Handler) http.Handler {
 	})
 }
 
-// Fail answers every request with the HTTP status code and a metav1.Status, which asks for a pause of retryAfter
-// (whole seconds) if that is not 0.
+// Fail answers every request with the HTTP status code and a metav1.Status. If retryAfter (whole seconds) is not 0, the
+// answer asks for a pause of that length.
 func (s *Server) Fail(code int, retryAfter time.Duration) Middleware {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +45,7 @@ func (s *Server) Fail(code int, retryAfter time.Duration) Middleware {
 	}
 }
 
-// Answer answers every request with the given code, content type and body, whatever that is.
+// Answer answers every request with the given code, content type and body.
 func Answer(code int, contentType, body string) Middleware {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -56,14 +56,14 @@ func Answer(code int, contentType, body string) Middleware {
 	}
 }
 
-// Hang answers no request; it holds each until its client gives up or the server goes away.
+// Hang answers no request; it holds each one until the client gives up or the server stops.
 func Hang() Middleware {
 	return func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	}
 }
 
-// Truncate breaks the connection off after the given number of bytes of an answer's body.
+// Truncate closes the connection after the given number of bytes of an answer's body.
 func Truncate(bytes int) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -84,10 +84,10 @@ func (t *truncated) Write(body []byte) (int, error) {
 	}
 	t.ResponseWriter.Write(body[:t.left])
 	http.NewResponseController(t.ResponseWriter).Flush()
-	panic(http.ErrAbortHandler) // the way of net/http to break a connection off
+	panic(http.ErrAbortHandler) // net/http closes the connection
 }
 
-// Times lets a fault happen to the first n requests from now on; the server answers the later ones.
+// Times applies a fault to the first n requests from now on; the server answers the later ones.
 func Times(n int, fault Middleware) Middleware {
 	var seen atomic.Int64
 	return func(next http.Handler) http.Handler {
@@ -102,7 +102,7 @@ func Times(n int, fault Middleware) Middleware {
 	}
 }
 
-// Only lets a fault happen to the requests whose path or raw query contains part, say "/log" or "continue=".
+// Only applies a fault to the requests whose path or raw query contains part, for example "/log".
 func Only(part string, fault Middleware) Middleware {
 	return func(next http.Handler) http.Handler {
 		faulty := fault(next)

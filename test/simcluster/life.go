@@ -1,9 +1,12 @@
 package simcluster
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // How long the simulated kubelet takes, in simulated time. The back-off is the kubelet's default: none before the
-// first restart, 10 s before the second, doubled from then on up to 5 min, forgotten after a run of 10 min.
+// first restart, 10 s before the second, doubled from then on up to 5 min, reset after a run of 10 min.
 const (
 	schedulingTime = 100 * time.Millisecond
 	startupTime    = 2 * time.Second
@@ -14,21 +17,21 @@ const (
 	backOffCap   = 5 * time.Minute
 	backOffReset = 10 * time.Minute
 
-	// A kubelet shows CrashLoopBackOff at its next look at the pod, up to about a minute after the crash.
+	// The kubelet reports CrashLoopBackOff at its next sync of the pod, up to about a minute after the crash.
 	longestUntilSync = time.Minute
 )
 
-// A Life is what one container does, run after run. The zero Life starts and stays up; as an init container's it
-// works for a second and ends well.
+// A Life says what one container does, run after run. With the zero Life it starts and stays up; an init container works
+// for a second and completes.
 type Life struct {
-	// Waiting is the reason for which the container never starts, say ImagePullBackOff, and Message explains it.
+	// Waiting is the reason for which the container never starts, for example ImagePullBackOff. Message explains it.
 	Waiting string
 
-	// CrashAfter is how long each run lasts before it crashes. 0 means that it does not.
+	// CrashAfter is how long each run lasts before it crashes. 0 means that it does not crash.
 	CrashAfter time.Duration
-	// Crashes is how many runs crash; later ones do well. 0 means all of them.
+	// Crashes is the number of runs that crash; later ones do not. 0 means that all crash.
 	Crashes int
-	// ExitCode and Reason are those of each crash. An empty Reason is the kubelet's own: Error, or Completed for exit code 0.
+	// ExitCode and Reason describe each crash. An empty Reason is the kubelet's own: Error, or Completed for exit code 0.
 	ExitCode int32
 	Reason   string
 
@@ -36,7 +39,7 @@ type Life struct {
 	Message string
 }
 
-// CrashLoop is the Life of a container that ends with exitCode after each run of the given length.
+// CrashLoop is the Life of a container that terminates with exitCode after each run of the given length.
 func CrashLoop(after time.Duration, exitCode int32) Life {
 	return Life{CrashAfter: after, ExitCode: exitCode}
 }
@@ -46,9 +49,15 @@ func OOMKilled(after time.Duration) Life {
 	return Life{CrashAfter: after, ExitCode: 137, Reason: "OOMKilled"}
 }
 
-// NeverStarts is the Life of a container that the kubelet cannot start, say for ImagePullBackOff or CreateContainerConfigError.
+// NeverStarts is the Life of a container that the kubelet cannot start, for example because of CreateContainerConfigError.
 func NeverStarts(reason, message string) Life {
 	return Life{Waiting: reason, Message: message}
+}
+
+// CannotPull is the Life of a main container whose image does not exist, with the kubelet's message.
+func CannotPull() Life {
+	image := image(AppContainer)
+	return NeverStarts("ImagePullBackOff", fmt.Sprintf(`Back-off pulling image %[1]q: ErrImagePull: failed to pull and unpack image %[1]q: failed to resolve reference %[1]q: %[1]s: not found`, image))
 }
 
 func (l Life) reason() string {
@@ -90,12 +99,12 @@ type phase int
 const (
 	notStarted phase = iota
 	running
-	terminated   // the kubelet reports the end
-	crashLooping // the kubelet reports that it holds back the restart
-	succeeded    // an init container that has done its work
+	terminated   // the kubelet reports the termination
+	crashLooping // the kubelet reports that it delays the restart
+	succeeded    // an init container that has completed
 )
 
-// A moment is where a container stands in its Life. Times count from when the container could first start.
+// A moment is a container's position in its Life. Times count from when the container could first start.
 type moment struct {
 	phase phase
 	run   int // the latest one, which is the restart count
@@ -137,7 +146,7 @@ func (l Life) at(age, worksFor time.Duration) moment {
 	return m
 }
 
-// done is the age at which an init container of this Life has done its work.
+// done is the age at which an init container of this Life has completed.
 func (l Life) done() (age time.Duration, ever bool) {
 	if l.Waiting != "" || l.CrashAfter > 0 && l.Crashes == 0 {
 		return 0, false

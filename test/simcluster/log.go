@@ -12,15 +12,16 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// readLog serves the last words of a container: of its latest run, or with previous=true of the one before that has ended.
+// readLog serves the log of a container's latest run, or with previous=true of the latest run that has ended before it.
 func (s *Server) readLog(w http.ResponseWriter, r *http.Request) {
 	namespace, name, query := r.PathValue("namespace"), r.PathValue("name"), r.URL.Query()
-	pod := s.store.snapshot(s.Now()).pod(namespace, name)
-	if pod == nil {
+	pods, _ := s.store.pods(s.Now())
+	i := slices.IndexFunc(pods, func(pod corev1.Pod) bool { return pod.Namespace == namespace && pod.Name == name })
+	if i < 0 {
 		s.writeError(w, r, apierrors.NewNotFound(corev1.Resource("pods"), name))
 		return
 	}
-	lines, err := lastWords(pod, query.Get("container"), query.Get("previous") == "true")
+	lines, err := logLines(&pods[i], query.Get("container"), query.Get("previous") == "true")
 	if err != nil {
 		s.writeError(w, r, apierrors.NewBadRequest(err.Error()))
 		return
@@ -39,8 +40,8 @@ func (s *Server) readLog(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lastWords makes up the log of a container from its status, so that pods of every origin have one.
-func lastWords(pod *corev1.Pod, container string, previous bool) ([]string, error) {
+// logLines derives the log of a container from its status, so that pods of every origin have one.
+func logLines(pod *corev1.Pod, container string, previous bool) ([]string, error) {
 	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 	if container == "" && len(pod.Spec.Containers) > 0 {
 		container = pod.Spec.Containers[0].Name

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type step struct {
 	last      int // of lastState.terminated.containerID
 }
 
-// steps are the distinct states of a container, in their order, from the first one that has a containerID.
+// steps are the distinct states of a container, in their order, from the first state that has a containerID.
 func steps(statuses []corev1.ContainerStatus) []step {
 	numbers := map[string]int{"": 0}
 	number := func(id string) int {
@@ -81,7 +82,7 @@ func recorded(trace Trace, container string) []corev1.ContainerStatus {
 	return statuses
 }
 
-// simulated are the statuses of one container of a one-pod release, looked at often enough to miss no state.
+// simulated are the statuses of one container of a one-pod release, at intervals shorter than any state.
 func simulated(release Release, container string, until time.Duration) []corev1.ContainerStatus {
 	var statuses []corev1.ContainerStatus
 	for at := time.Duration(0); at <= until; at += 50 * time.Millisecond {
@@ -132,17 +133,17 @@ func TestCrashesComeInTheKubeletsTime(t *testing.T) {
 	// Crashes of a container that dies at once come at about 0, 0, 10, 30, 70, 150, 310 s, then every 5 minutes.
 	for i, seconds := range []int{10, 30, 70, 150, 310, 610, 910} {
 		due, crash := startupTime+time.Duration(seconds)*time.Second, i+3
-		if got := ends(release.Pods(due)[0]); got != crash-1 {
+		if got := terminations(release.Pods(due)[0]); got != crash-1 {
 			t.Errorf("crashes by %v: got %d, want %d", due, got, crash-1)
 		}
-		if got := ends(release.Pods(due + time.Second)[0]); got != crash {
+		if got := terminations(release.Pods(due + time.Second)[0]); got != crash {
 			t.Errorf("crashes a second after %v: got %d, want %d", due, got, crash)
 		}
 	}
 }
 
-// ends is how often the app container of a crash-looping pod has ended.
-func ends(pod corev1.Pod) int {
+// terminations is how often the app container of a crash-looping pod has terminated.
+func terminations(pod corev1.Pod) int {
 	status := pod.Status.ContainerStatuses[0]
 	if status.State.Running != nil {
 		return int(status.RestartCount)
@@ -150,11 +151,16 @@ func ends(pod corev1.Pod) int {
 	return int(status.RestartCount) + 1
 }
 
-func TestBackOffMessageIsTheKubelets(t *testing.T) {
-	pod := Release{Namespace: "shop", Name: "web", Hash: "abc", App: CrashLoop(time.Second, 1)}.Pods(150 * time.Second)[0]
-	want := fmt.Sprintf("back-off 1m20s restarting failed container=app pod=%s_shop(%s)", pod.Name, pod.UID)
-	if got := pod.Status.ContainerStatuses[0].State.Waiting; got == nil || got.Message != want {
-		t.Errorf("state.waiting: got %+v, want message %q", got, want)
+func TestMessagesAreThoseOfTheKubelet(t *testing.T) {
+	looping := Release{Namespace: "shop", Name: "web", Hash: "abc", App: CrashLoop(time.Second, 1)}.Pods(150 * time.Second)[0]
+	for want, pod := range map[string]corev1.Pod{
+		fmt.Sprintf("back-off 1m20s restarting failed container=app pod=%s_shop(%s)", looping.Name, looping.UID): looping,
+		`Back-off pulling image "registry.example/app:1": ErrImagePull: failed to pull and unpack image "registry.example/app:1": ` +
+			`failed to resolve reference "registry.example/app:1": registry.example/app:1: not found`: Release{App: CannotPull()}.Pods(time.Minute)[0],
+	} {
+		if got := pod.Status.ContainerStatuses[0].State.Waiting; got == nil || got.Message != want {
+			t.Errorf("state.waiting: got %+v, want message %q", got, want)
+		}
 	}
 }
 
@@ -167,20 +173,21 @@ func TestRelease(t *testing.T) {
 		want    string
 	}{
 		{"a new pod is pending and has no statuses", Release{}, 0, "Pending not-ready"},
+		{"an unschedulable pod stays so", Release{Unschedulable: "0/3 nodes are available"}, minute, "Pending not-ready"},
 		{"a starting pod's container is being created", Release{}, time.Second, "Pending not-ready app:ContainerCreating/0"},
 		{"a healthy pod is ready", Release{}, minute, "Running ready app:running/0"},
-		{"a crashed pod runs on, but is not ready", Release{App: CrashLoop(time.Second, 1)}, 3 * time.Second, "Running not-ready app:Error(1)/0"},
+		{"a crashed pod stays Running, but is not ready", Release{App: CrashLoop(time.Second, 1)}, 3 * time.Second, "Running not-ready app:Error(1)/0"},
 		{"a container that crashes twice recovers", Release{App: Life{CrashAfter: time.Second, ExitCode: 1, Crashes: 2}}, minute, "Running ready app:running/2"},
 		{"a run of ten minutes resets the back-off", Release{App: CrashLoop(10*minute, 1)}, 35 * minute, "Running ready app:running/3"},
-		{"an image that cannot be pulled keeps the pod pending", Release{App: NeverStarts("ImagePullBackOff", "no such image")}, minute, "Pending not-ready app:ImagePullBackOff/0"},
+		{"an image that cannot be pulled keeps the pod pending", Release{App: CannotPull()}, minute, "Pending not-ready app:ImagePullBackOff/0"},
 		{"a missing configuration keeps the pod pending", Release{App: NeverStarts("CreateContainerConfigError", "no such secret")}, minute, "Pending not-ready app:CreateContainerConfigError/0"},
-		{"an init container that is done lets the app run", Release{Init: &Life{}}, minute, "Running ready migrate:Completed(0)/0 app:running/0"},
-		{"an init container that works lets the app wait", Release{Init: &Life{}}, startupTime, "Pending not-ready migrate:running/0 app:PodInitializing/0"},
+		{"when the init container has completed, the app runs", Release{Init: &Life{}}, minute, "Running ready migrate:Completed(0)/0 app:running/0"},
+		{"while the init container runs, the app waits", Release{Init: &Life{}}, startupTime, "Pending not-ready migrate:running/0 app:PodInitializing/0"},
 		{"a crashing init container keeps the app waiting", Release{Init: new(CrashLoop(time.Second, 3))}, 3 * time.Second, "Pending not-ready migrate:Error(3)/0 app:PodInitializing/0"},
-		{"an init container that recovers lets the app run", Release{Init: &Life{CrashAfter: time.Second, ExitCode: 3, Crashes: 1}}, minute, "Running ready migrate:Completed(0)/1 app:running/0"},
+		{"when the init container recovers, the app runs", Release{Init: &Life{CrashAfter: time.Second, ExitCode: 3, Crashes: 1}}, minute, "Running ready migrate:Completed(0)/1 app:running/0"},
 		{"a crashed sidecar leaves the app running", Release{Sidecar: new(CrashLoop(4*time.Second, 1))}, 6 * time.Second, "Running not-ready proxy:Error(1)/0 app:running/0"},
 		{"a sidecar that never starts keeps the app waiting", Release{Sidecar: new(NeverStarts("ErrImagePull", ""))}, minute, "Pending not-ready proxy:ErrImagePull/0 app:PodInitializing/0"},
-		{"a release of some age has crashed already", Release{Age: minute, App: CrashLoop(time.Second, 1)}, 0, "Running not-ready app:CrashLoopBackOff/3"},
+		{"an older release has crashed already", Release{Age: minute, App: CrashLoop(time.Second, 1)}, 0, "Running not-ready app:CrashLoopBackOff/3"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			pods := test.release.Pods(test.at)
@@ -218,7 +225,7 @@ func summary(pod corev1.Pod) string {
 func TestFaultyLimitsTheCrashingReplicas(t *testing.T) {
 	crashed := 0
 	for _, pod := range (Release{Replicas: 5, Faulty: 2, App: CrashLoop(time.Second, 1)}).Pods(time.Minute) {
-		if ends(pod) > 0 {
+		if terminations(pod) > 0 {
 			crashed++
 		}
 	}
@@ -227,27 +234,92 @@ func TestFaultyLimitsTheCrashingReplicas(t *testing.T) {
 	}
 }
 
-func TestReplacedPodsAreOthers(t *testing.T) {
-	release := Release{Replicas: 2, App: CrashLoop(time.Second, 1), ReplaceAfter: time.Minute}
-	before, meanwhile, after := release.Pods(59*time.Second), release.Pods(61*time.Second), release.Pods(2*time.Minute)
-	if len(before) != 2 || len(meanwhile) != 4 || len(after) != 2 {
-		t.Fatalf("pods before, meanwhile and after: got %d, %d, %d, want 2, 4, 2", len(before), len(meanwhile), len(after))
+// What happens to all pods of a release at the age of a minute, as a watcher sees it before, soon after and later.
+func TestEventsOfARelease(t *testing.T) {
+	const minute = time.Minute
+	for _, test := range []struct {
+		claim   string
+		release Release
+		want    [3]string
+	}{
+		{"deleted pods have a grace period, and no successors", Release{DeleteAfter: minute}, [3]string{"first", "first deleting", ""}},
+		{"replaced pods have a grace period and successors", Release{ReplaceAfter: minute}, [3]string{"first", "first deleting, second", "second"}},
+		{"evicted pods stay as Failed, and have successors", Release{EvictAfter: minute}, [3]string{"first", "first Evicted, second", "first Evicted, second"}},
+		{"pods evicted for the node say so", Release{EvictAfter: minute, NodePressure: true}, [3]string{"first", "first Evicted disrupted, second", "first Evicted disrupted, second"}},
+		{"pods on a lost node stay, as not ready", Release{NodeLostAfter: minute}, [3]string{"first", "first unready", "first unready"}},
+		{"statuses on a lost node no longer change", Release{NodeLostAfter: minute, App: CrashLoop(2*minute, 1)}, [3]string{"first", "first unready", "first unready"}},
+		{"a pod that was not ready when its node was lost stays as it was", Release{NodeLostAfter: minute, App: CrashLoop(time.Second, 1)},
+			[3]string{"first unready app-unready", "first unready app-unready", "first unready app-unready"}},
+	} {
+		t.Run(test.claim, func(t *testing.T) {
+			first := Release{}.Pods(0)[0].UID
+			for i, at := range []time.Duration{59 * time.Second, 63 * time.Second, 3 * minute} {
+				var got []string
+				for _, pod := range test.release.Pods(at) {
+					got = append(got, situation(t, pod, pod.UID == first))
+				}
+				if got := strings.Join(got, ", "); got != test.want[i] {
+					t.Errorf("at %v: got %q, want %q", at, got, test.want[i])
+				}
+			}
+		})
 	}
-	for _, old := range before {
-		for _, successor := range after {
-			if old.UID == successor.UID || old.Name == successor.Name {
-				t.Errorf("%s (%s) is still there", old.Name, old.UID)
+}
+
+// situation says which of a replica's pods this is, and what has happened to it.
+func situation(t *testing.T, pod corev1.Pod, first bool) string {
+	t.Helper()
+	conditions := map[corev1.PodConditionType]corev1.PodCondition{}
+	for _, condition := range pod.Status.Conditions {
+		conditions[condition.Type] = condition
+	}
+	ready, containers := conditions[corev1.PodReady], conditions[corev1.ContainersReady]
+	if !first {
+		return "second" // it is starting
+	}
+	text := "first"
+	switch {
+	case pod.Status.Phase == corev1.PodFailed:
+		text += " " + pod.Status.Reason
+		if terminated := pod.Status.ContainerStatuses[0].State.Terminated; terminated == nil || ready.Reason != "PodFailed" || containers.Reason != "PodFailed" {
+			t.Errorf("a Failed pod has container status %+v and conditions %+v", terminated, conditions)
+		}
+	case ready.Status != corev1.ConditionTrue:
+		text += " unready"
+	}
+	if pod.Status.Phase == corev1.PodRunning && containers.Status != corev1.ConditionTrue {
+		text += " app-unready"
+	}
+	if pod.DeletionTimestamp != nil {
+		text += " deleting"
+	}
+	if conditions[corev1.DisruptionTarget].Status == corev1.ConditionTrue {
+		text += " disrupted"
+	}
+	return text
+}
+
+func TestPodsHaveTheirNodeOnceTheyAreScheduled(t *testing.T) {
+	for _, test := range []struct {
+		claim   string
+		release Release
+		at      time.Duration
+		node    string
+		reason  string // of condition PodScheduled
+	}{
+		{"not scheduled yet", Release{}, 0, "", ""},
+		{"scheduled", Release{Node: "node7"}, time.Second, "node7", ""},
+		{"unschedulable", Release{Unschedulable: "0/3 nodes are available: 3 Insufficient memory."}, time.Hour, "", "Unschedulable"},
+	} {
+		pod, reason := test.release.Pods(test.at)[0], ""
+		for _, condition := range pod.Status.Conditions {
+			if condition.Type == corev1.PodScheduled {
+				reason = condition.Reason
 			}
 		}
-	}
-	leaving := 0
-	for _, pod := range meanwhile {
-		if pod.DeletionTimestamp != nil {
-			leaving++
+		if pod.Spec.NodeName != test.node || reason != test.reason {
+			t.Errorf("%s: node %q and reason %q, want %q and %q", test.claim, pod.Spec.NodeName, reason, test.node, test.reason)
 		}
-	}
-	if leaving != 2 {
-		t.Errorf("%d pods are being deleted, want 2", leaving)
 	}
 }
 

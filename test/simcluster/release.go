@@ -28,16 +28,24 @@ type Release struct {
 	Hash      string // the pod template's
 	HashLabel string // label key of Hash; "pod-template-hash" if empty
 	Replicas  int    // 1 if 0
+	Node      string // on which all pods run; "node1" if empty
 
 	App     Life
 	Init    *Life
 	Sidecar *Life
-	// Faulty is how many of the replicas live as App, Init and Sidecar say; the others stay healthy. 0 means all of them.
+	// Faulty is the number of replicas that live as App, Init and Sidecar say; the others stay healthy. 0 means all.
 	Faulty int
+	// Unschedulable is the message of the scheduler, which finds no node for the pods. Empty: it finds one.
+	Unschedulable string
 
-	// ReplaceAfter is the age, in simulated time, at which the pods are deleted, once, and recreated with other names
-	// and UIDs, which start anew. 0 means never.
-	ReplaceAfter time.Duration
+	// These are the ages, in simulated time, at which the following happens to all pods, once. 0 means never; only one of
+	// them may be set.
+	DeleteAfter   time.Duration // the pods are deleted for good: the release is scaled to 0, or another version replaces it
+	ReplaceAfter  time.Duration // the pods are deleted and recreated, with other names and UIDs
+	EvictAfter    time.Duration // the kubelet evicts the pods, for their own use or under NodePressure; others replace them
+	NodeLostAfter time.Duration // the node stops reporting: statuses no longer change, and the node controller marks the pods
+	NodePressure  bool          // the reason of the eviction is the node, not the pod
+
 	// Age is how old the pods are already, in simulated time, when the Release is deployed.
 	Age time.Duration
 	// Created dates the deployment. Server.Deploy fills it in; the zero value is a fixed date.
@@ -47,10 +55,9 @@ type Release struct {
 // Pods are the release's pods, at the given simulated time since its deployment.
 func (r Release) Pods(at time.Duration) []corev1.Pod {
 	r = r.withDefaults()
-	age := at + r.Age
 	pods := make([]corev1.Pod, 0, r.Replicas)
 	for ordinal := range r.Replicas {
-		pods = append(pods, r.podsOfReplica(ordinal, age)...)
+		pods = append(pods, r.podsOfReplica(ordinal, at+r.Age)...)
 	}
 	return pods
 }
@@ -60,26 +67,45 @@ func (r Release) withDefaults() Release {
 	r.Name = cmp.Or(r.Name, "app")
 	r.HashLabel = cmp.Or(r.HashLabel, "pod-template-hash")
 	r.Replicas = cmp.Or(r.Replicas, 1)
+	r.Node = cmp.Or(r.Node, "node1")
 	if r.Created.IsZero() {
 		r.Created = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	}
 	return r
 }
 
-// podsOfReplica has two pods for the moment in which a replaced pod still terminates beside its successor.
+// podsOfReplica are the replica's pod and, once that one has been deleted or evicted, its successor.
 func (r Release) podsOfReplica(ordinal int, age time.Duration) []corev1.Pod {
 	created := r.Created.Add(-r.Age)
-	if r.ReplaceAfter == 0 || age < r.ReplaceAfter {
-		return []corev1.Pod{r.pod(ordinal, 0, created, age)}
+	happened := func(after time.Duration) bool { return after > 0 && age >= after }
+	successor := func(after time.Duration) corev1.Pod { return r.pod(ordinal, 1, created.Add(after), age-after) }
+	switch {
+	case happened(r.DeleteAfter):
+		return r.deleted(ordinal, r.DeleteAfter, age)
+	case happened(r.ReplaceAfter):
+		return append(r.deleted(ordinal, r.ReplaceAfter, age), successor(r.ReplaceAfter))
+	case happened(r.EvictAfter):
+		evicted := r.pod(ordinal, 0, created, r.EvictAfter)
+		evict(&evicted, podClock{created: created, latest: r.EvictAfter}, r.NodePressure)
+		return []corev1.Pod{evicted, successor(r.EvictAfter)}
+	case happened(r.NodeLostAfter):
+		lost := r.pod(ordinal, 0, created, r.NodeLostAfter)
+		markNotReady(&lost, podClock{created: created, latest: r.NodeLostAfter})
+		return []corev1.Pod{lost}
 	}
-	successor := r.pod(ordinal, 1, created.Add(r.ReplaceAfter), age-r.ReplaceAfter)
-	if age >= r.ReplaceAfter+gracePeriod {
-		return []corev1.Pod{successor}
+	return []corev1.Pod{r.pod(ordinal, 0, created, age)}
+}
+
+// deleted is the first pod of a replica in its grace period, and no pod afterwards.
+func (r Release) deleted(ordinal int, after, age time.Duration) []corev1.Pod {
+	if age >= after+gracePeriod {
+		return nil
 	}
-	leaving := r.pod(ordinal, 0, created, age)
-	leaving.DeletionTimestamp = &metav1.Time{Time: created.Add(r.ReplaceAfter + gracePeriod).Truncate(time.Second)}
-	leaving.DeletionGracePeriodSeconds = new(int64(gracePeriod / time.Second))
-	return []corev1.Pod{leaving, successor}
+	created := r.Created.Add(-r.Age)
+	pod := r.pod(ordinal, 0, created, age)
+	pod.DeletionTimestamp = &metav1.Time{Time: created.Add(after + gracePeriod).Truncate(time.Second)}
+	pod.DeletionGracePeriodSeconds = new(int64(gracePeriod / time.Second))
+	return []corev1.Pod{pod}
 }
 
 func (r Release) pod(ordinal, generation int, created time.Time, age time.Duration) corev1.Pod {
@@ -103,11 +129,14 @@ func (r Release) pod(ordinal, generation int, created time.Time, age time.Durati
 	}
 	lives := r.lives(ordinal)
 	pod.Spec = podSpec(r.Name, lives)
-	setStatus(&pod, lives, created, age)
+	if age >= schedulingTime && r.Unschedulable == "" {
+		pod.Spec.NodeName = r.Node
+	}
+	setStatus(&pod, lives, created, age, r.Unschedulable)
 	return pod
 }
 
-// lives are those of one replica's containers.
+// lives are the Lives of one replica's containers.
 type lives struct {
 	app           Life
 	init, sidecar *Life
@@ -127,7 +156,7 @@ func (r Release) lives(ordinal int) lives {
 	return healthy
 }
 
-// digest makes names and IDs that are the same in every run: hexadecimal, 64 characters.
+// digest makes names and IDs that are the same in every run: 64 hexadecimal characters.
 func digest(parts ...string) string {
 	hash := sha256.New()
 	for _, part := range parts {

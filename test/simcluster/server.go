@@ -24,7 +24,7 @@ type Server struct {
 	handler http.Handler
 	codecs  serializer.CodecFactory
 
-	listening sync.Mutex       // guards http, and is no lock that a request in flight may wait for
+	listening sync.Mutex       // guards http; not mu, since requests in flight may wait for mu while the server stops
 	http      *httptest.Server // nil during an outage
 
 	mu       sync.Mutex
@@ -46,17 +46,17 @@ type Option func(*options)
 // WithTLS serves HTTPS. The certificate authority is in the Server's kubeconfig.
 func WithTLS() Option { return func(o *options) { o.tls = true } }
 
-// WithToken lets in only requests that carry the bearer token; others get 401.
+// WithToken accepts only requests that carry the bearer token; others get 401.
 func WithToken(token string) Option { return func(o *options) { o.token = token } }
 
-// WithSpeed lets simulated time pass at a multiple of real time: at 60, a simulated minute takes a second.
+// WithSpeed makes simulated time pass at a multiple of real time: at 60, a simulated minute takes a second.
 // At 0 it stands still, and only Advance moves it.
 func WithSpeed(factor float64) Option { return func(o *options) { o.speed = factor } }
 
-// WithoutProtobuf serves JSON alone, as an aggregated or a very restricted API server might.
+// WithoutProtobuf serves only JSON, as an aggregated API server might.
 func WithoutProtobuf() Option { return func(o *options) { o.jsonOnly = true } }
 
-// Start starts a server without pods. Like httptest, it panics if no loopback port can be had.
+// Start starts a server without pods. Like httptest, it panics if there is no free loopback port.
 func Start(opts ...Option) *Server {
 	options := options{speed: 1}
 	for _, set := range opts {
@@ -86,7 +86,7 @@ func (s *Server) serve(listener net.Listener) *httptest.Server {
 	return server
 }
 
-// URL is the server's base address. It stays the same over an outage.
+// URL is the server's base address. An outage does not change it.
 func (s *Server) URL() string {
 	if s.options.tls {
 		return "https://" + s.address
@@ -94,32 +94,32 @@ func (s *Server) URL() string {
 	return "http://" + s.address
 }
 
-// Close ends the server and the requests in flight.
-func (s *Server) Close() { s.GoAway() }
+// Close stops the server and the requests in flight.
+func (s *Server) Close() { s.Stop() }
 
-// GoAway begins an outage: connections break, new ones are refused. Simulated time goes on.
-func (s *Server) GoAway() {
+// Stop begins an outage: connections are closed, new ones are refused. Simulated time continues.
+func (s *Server) Stop() {
 	s.listening.Lock()
 	defer s.listening.Unlock()
 	if s.http == nil {
 		return
 	}
-	s.http.Listener.Close() // first, or a client would be back before Close has closed it
+	s.http.Listener.Close() // first, or a client would reconnect before Close has closed it
 	s.http.CloseClientConnections()
 	s.http.Close()
 	s.http = nil
 }
 
-// ComeBack ends an outage. It fails if another process has taken the port meanwhile.
-func (s *Server) ComeBack() error {
+// Restart ends an outage. It fails if another process has taken the port meanwhile.
+func (s *Server) Restart() error {
 	s.listening.Lock()
 	defer s.listening.Unlock()
 	if s.http != nil {
-		return errors.New("coming back: the server is not away")
+		return errors.New("restart: the server is running")
 	}
 	listener, err := net.Listen("tcp", s.address)
 	if err != nil {
-		return fmt.Errorf("coming back: %w", err)
+		return fmt.Errorf("restart: %w", err)
 	}
 	s.http = s.serve(listener)
 	return nil
@@ -139,7 +139,7 @@ func (s *Server) Replay(trace Trace) {
 	s.store.add(trace, s.Now())
 }
 
-// SetPods replaces everything that is served by the given pods, which do not change. Without pods the cluster is empty.
+// SetPods replaces all workloads by the given pods, which do not change. Without pods the cluster is empty.
 func (s *Server) SetPods(pods ...corev1.Pod) {
 	s.store.replace(fixedPods(pods), s.Now())
 }
@@ -149,6 +149,3 @@ func (s *Server) Now() time.Duration { return s.clock.elapsed() }
 
 // Advance moves simulated time forward by d, at once.
 func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
-
-// ExpireTokens makes every continue token handed out so far answer 410 Expired, as compaction does in a real cluster.
-func (s *Server) ExpireTokens() { s.store.expire() }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,46 +96,17 @@ func names(list *corev1.PodList) []string {
 	return names
 }
 
-func TestPagesHoldEveryPodOnce(t *testing.T) {
+func TestResourceVersionGrowsWithTimeAndWithWrites(t *testing.T) {
 	server := start(t)
-	server.Deploy(shop("abc", 7))
 	client := client(t, server, asEither)
-	whole := mustList(t, client)
-	if whole.Continue != "" || len(whole.Items) != 7 {
-		t.Fatalf("without a limit: %d pods, continue %q", len(whole.Items), whole.Continue)
-	}
-
-	var paged []string
-	for token, left := "", int64(4); ; left -= 3 {
-		page := mustList(t, client, "limit", "3", "continue", token)
-		paged = append(paged, names(page)...)
-		if page.ResourceVersion != whole.ResourceVersion {
-			t.Errorf("a page has resourceVersion %s, the list %s", page.ResourceVersion, whole.ResourceVersion)
+	previous := 0
+	for i, change := range []func(){func() {}, func() { server.Deploy(shop("abc", 2)) }, func() { server.Advance(time.Second) }, func() { server.SetPods() }} {
+		change()
+		version, err := strconv.Atoi(mustList(t, client).ResourceVersion)
+		if err != nil || version <= previous {
+			t.Errorf("after change %d: resourceVersion %d (%v), want more than %d", i, version, err, previous)
 		}
-		if token = page.Continue; token == "" {
-			break
-		}
-		if page.RemainingItemCount == nil || *page.RemainingItemCount != left {
-			t.Errorf("remainingItemCount: got %v, want %d", page.RemainingItemCount, left)
-		}
-		// What changes between pages does not show in them.
-		server.Deploy(shop("def", 2))
-		server.Advance(time.Minute)
-	}
-	if !slices.Equal(paged, names(whole)) {
-		t.Errorf("pods over all pages:\n got %v\nwant %v", paged, names(whole))
-	}
-	later := mustList(t, client)
-	if len(later.Items) != 11 || later.ResourceVersion == whole.ResourceVersion {
-		t.Errorf("a new list: %d pods at resourceVersion %s, want 11 at another one than %s", len(later.Items), later.ResourceVersion, whole.ResourceVersion)
-	}
-}
-
-func TestAPageAsLargeAsTheListIsTheLastOne(t *testing.T) {
-	server := start(t)
-	server.Deploy(shop("abc", 3))
-	if page := mustList(t, client(t, server, asJSON), "limit", "3"); len(page.Items) != 3 || page.Continue != "" {
-		t.Errorf("got %d pods and continue %q, want 3 and none", len(page.Items), page.Continue)
+		previous = version
 	}
 }
 
@@ -183,14 +155,13 @@ func TestAnswers(t *testing.T) {
 		{"a list names its kind", pods, "", nil, 200, asJSON, `"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]`},
 		{"protobuf is served when asked for", pods, asEither, nil, 200, asProtobuf, "k8s\x00"},
 		{"a server without protobuf falls back to JSON", pods, asEither, []Option{WithoutProtobuf()}, 200, asJSON, `"kind":"PodList"`},
-		{"a server without protobuf takes no one else's", pods, asProtobuf, []Option{WithoutProtobuf()}, 406, asJSON, `"code":406`},
-		{"kubectl's wish for a table is passed over", pods, asJSON + ";as=Table;v=v1;g=meta.k8s.io," + asJSON, nil, 200, asJSON, `"kind":"PodList"`},
-		{"no token, no list", pods, "", []Option{WithToken("secret")}, 401, asJSON, `"reason":"Unauthorized"`},
+		{"a server without protobuf rejects a client without JSON", pods, asProtobuf, []Option{WithoutProtobuf()}, 406, asJSON, `"code":406`},
+		{"kubectl's request for a table is ignored", pods, asJSON + ";as=Table;v=v1;g=meta.k8s.io," + asJSON, nil, 200, asJSON, `"kind":"PodList"`},
+		{"without a token there is no list", pods, "", []Option{WithToken("secret")}, 401, asJSON, `"reason":"Unauthorized"`},
 		{"other resources are not found", "/api/v1/namespaces/shop/secrets", "", nil, 404, asJSON, `"kind":"Status"`},
 		{"other paths are not found", "/", "", nil, 404, asJSON, `"code":404`},
-		{"a made-up continue token has expired", pods + "?continue=bogus", "", nil, 410, asJSON, `"reason":"Expired"`},
 		{"a malformed selector is a bad request", pods + "?labelSelector=a%3D%3D%3Db", "", nil, 400, asJSON, `"reason":"BadRequest"`},
-		{"a malformed limit is a bad request", pods + "?limit=some", "", nil, 400, asJSON, `"reason":"BadRequest"`},
+		{"paging is not simulated", pods + "?limit=500", "", nil, 400, asJSON, "not simulated"},
 		{"a watch is not simulated", pods + "?watch=true", "", nil, 400, asJSON, "not simulated"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
@@ -223,18 +194,6 @@ func get(t *testing.T, server *Server, path, accept string) (code int, mediaType
 	return response.StatusCode, response.Header.Get("Content-Type"), string(text)
 }
 
-func TestExpiredTokens(t *testing.T) {
-	server := start(t)
-	server.Deploy(shop("abc", 3))
-	client := client(t, server, asEither)
-	token := mustList(t, client, "limit", "1").Continue
-	mustList(t, client, "limit", "1", "continue", token)
-	server.ExpireTokens()
-	if _, err := list(t, client, "limit", "1", "continue", token); !apierrors.IsResourceExpired(err) {
-		t.Errorf("an expired token: got %v, want 410 Expired", err)
-	}
-}
-
 func TestTokenIsRequired(t *testing.T) {
 	server := start(t, WithTLS(), WithToken("first"))
 	outdated := client(t, server, asEither)
@@ -251,7 +210,7 @@ func TestTokenIsRequired(t *testing.T) {
 	}
 }
 
-func TestTLSVerifiesWithTheKubeconfigsCAAlone(t *testing.T) {
+func TestOnlyTheKubeconfigsCAVerifiesTheServer(t *testing.T) {
 	server := start(t, WithTLS())
 	mustList(t, client(t, server, asEither))
 	if _, err := http.Get(server.URL()); err == nil || !strings.Contains(err.Error(), "certificate") {
@@ -264,22 +223,22 @@ func TestOutage(t *testing.T) {
 	server.Deploy(shop("abc", 1))
 	client := client(t, server, asEither)
 	mustList(t, client)
-	server.GoAway()
+	server.Stop()
 	if _, err := list(t, client); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("during the outage: got %v, want a refused connection", err)
 	}
-	if err := server.ComeBack(); err != nil {
+	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	if pods := mustList(t, client); len(pods.Items) != 1 {
 		t.Errorf("after the outage: got %d pods, want 1", len(pods.Items))
 	}
-	if err := server.ComeBack(); err == nil {
-		t.Error("coming back twice: got no error")
+	if err := server.Restart(); err == nil {
+		t.Error("a second restart: got no error")
 	}
 }
 
-func TestGoAwayBreaksRequestsInFlight(t *testing.T) {
+func TestStopBreaksRequestsInFlight(t *testing.T) {
 	server := start(t)
 	reached := make(chan struct{})
 	server.Handle(func(next http.Handler) http.Handler {
@@ -290,10 +249,10 @@ func TestGoAwayBreaksRequestsInFlight(t *testing.T) {
 	})
 	go func() {
 		<-reached
-		server.GoAway()
+		server.Stop()
 	}()
 	if _, err := list(t, client(t, server, asEither)); err == nil {
-		t.Error("a request that hangs as the server goes away: got no error")
+		t.Error("a request that hangs while the server stops: got no error")
 	}
 }
 
@@ -321,17 +280,17 @@ func TestFaults(t *testing.T) {
 		t.Errorf("got %d %s %s", code, mediaType, body)
 	}
 
-	server.Handle(Only("continue=", server.Fail(http.StatusGone, 0)))
-	token := mustList(t, client, "limit", "1").Continue
-	if _, err := list(t, client, "limit", "1", "continue", token); !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) {
-		t.Errorf("the second page: got %v, want 410", err)
+	server.Handle(Only("/log", server.Fail(http.StatusForbidden, 0)))
+	mustList(t, client)
+	if code, _, _ := get(t, server, "/api/v1/namespaces/shop/pods/any/log", ""); code != 403 {
+		t.Errorf("a log: got %d, want 403", code)
 	}
 
 	server.Handle(Hang())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := client.Get().Namespace("shop").Resource("pods").Do(ctx).Error(); !errors.Is(err, context.Canceled) {
-		t.Errorf("a request that is given up: got %v", err)
+		t.Errorf("a request that the client cancels: got %v", err)
 	}
 
 	server.Handle(nil)

@@ -10,14 +10,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// setStatus fills in what the kubelet reports about a pod of the given age.
-func setStatus(pod *corev1.Pod, lives lives, created time.Time, age time.Duration) {
+// setStatus fills in the status that scheduler and kubelet report for a pod of the given age.
+func setStatus(pod *corev1.Pod, lives lives, created time.Time, age time.Duration, unschedulable string) {
 	pod.Status = corev1.PodStatus{ObservedGeneration: 1, Phase: corev1.PodPending, QOSClass: corev1.PodQOSBurstable}
 	pod.ResourceVersion = resourceVersion(0)
-	if age < schedulingTime {
+	clock := podClock{pod: pod, created: created}
+	if pod.Spec.NodeName == "" {
+		if unschedulable != "" {
+			pod.Status.Conditions = []corev1.PodCondition{clock.condition(corev1.PodScheduled, false, 0, corev1.PodReasonUnschedulable, unschedulable)}
+		}
 		return
 	}
-	clock := podClock{pod: pod, created: created}
 	started := clock.reportContainers(lives, age)
 
 	status := &pod.Status
@@ -44,8 +47,8 @@ func (c *podClock) time(age time.Duration) metav1.Time {
 	return metav1.NewTime(c.created.Add(age).Truncate(time.Second))
 }
 
-// reportContainers sets the container statuses and tells whether all init containers are done, which is when the
-// kubelet calls the pod running.
+// reportContainers sets the container statuses and tells whether the pod's phase is Running: all init containers have
+// completed, and the main container has started.
 func (c *podClock) reportContainers(lives lives, age time.Duration) (started bool) {
 	status := &c.pod.Status
 	birth, blocked := startupTime, ""
@@ -74,7 +77,7 @@ func (c *podClock) reportContainers(lives lives, age time.Duration) (started boo
 	return blocked == "" && age >= birth && lives.app.Waiting == ""
 }
 
-// blockedLife is life, or that of a container that waits for an earlier one which never gets done.
+// blockedLife is life, or that of a container that waits for an earlier one that never completes.
 func blockedLife(life Life, blocked string) Life {
 	if blocked == "" {
 		return life
@@ -147,29 +150,30 @@ func containerID(pod *corev1.Pod, container string, run int) string {
 	return "containerd://" + digest(string(pod.UID), container, strconv.Itoa(run))
 }
 
-// conditions are derived from the container statuses, as the kubelet does it.
-func conditions(pod *corev1.Pod, clock podClock, age time.Duration) []corev1.PodCondition {
-	condition := func(kind corev1.PodConditionType, ok bool, since time.Duration, reason, message string) corev1.PodCondition {
-		c := corev1.PodCondition{Type: kind, ObservedGeneration: 1, Status: corev1.ConditionTrue, LastTransitionTime: clock.time(since)}
-		if !ok {
-			c.Status, c.Reason, c.Message = corev1.ConditionFalse, reason, message
-		}
-		return c
+func (c *podClock) condition(kind corev1.PodConditionType, ok bool, since time.Duration, reason, message string) corev1.PodCondition {
+	condition := corev1.PodCondition{Type: kind, ObservedGeneration: 1, Status: corev1.ConditionTrue, LastTransitionTime: c.time(since)}
+	if !ok {
+		condition.Status, condition.Reason, condition.Message = corev1.ConditionFalse, reason, message
 	}
+	return condition
+}
+
+// conditions are derived from the container statuses, as in the kubelet.
+func conditions(pod *corev1.Pod, clock podClock, age time.Duration) []corev1.PodCondition {
 	uninitialized, unready := unfinished(pod)
 	initMessage := "containers with incomplete status: [" + strings.Join(uninitialized, " ") + "]"
 	readyMessage := "containers with unready status: [" + strings.Join(unready, " ") + "]"
 	initialized, ready := len(uninitialized) == 0, len(unready) == 0
 	return []corev1.PodCondition{
-		condition(corev1.PodReadyToStartContainers, age >= startupTime, min(age, startupTime), "PodSandboxNotReady", ""),
-		condition(corev1.PodInitialized, initialized, 0, "ContainersNotInitialized", initMessage),
-		condition(corev1.PodReady, ready, clock.latest, "ContainersNotReady", readyMessage),
-		condition(corev1.ContainersReady, ready, clock.latest, "ContainersNotReady", readyMessage),
-		condition(corev1.PodScheduled, true, 0, "", ""),
+		clock.condition(corev1.PodReadyToStartContainers, age >= startupTime, min(age, startupTime), "PodSandboxNotReady", ""),
+		clock.condition(corev1.PodInitialized, initialized, 0, "ContainersNotInitialized", initMessage),
+		clock.condition(corev1.PodReady, ready, clock.latest, "ContainersNotReady", readyMessage),
+		clock.condition(corev1.ContainersReady, ready, clock.latest, "ContainersNotReady", readyMessage),
+		clock.condition(corev1.PodScheduled, true, 0, "", ""),
 	}
 }
 
-// unfinished names the init containers that hold up the pod's initialization, and the containers that keep it from being ready.
+// unfinished names the init containers that delay the pod's initialization, and the containers that are not ready.
 func unfinished(pod *corev1.Pod) (uninitialized, unready []string) {
 	for i, status := range pod.Status.InitContainerStatuses {
 		sidecar := pod.Spec.InitContainers[i].RestartPolicy != nil
@@ -187,6 +191,44 @@ func unfinished(pod *corev1.Pod) (uninitialized, unready []string) {
 		}
 	}
 	return uninitialized, unready
+}
+
+// evict makes the pod one that the kubelet has evicted at the clock's latest time.
+func evict(pod *corev1.Pod, clock podClock, nodePressure bool) {
+	status := &pod.Status
+	status.Phase, status.Reason, status.Message = corev1.PodFailed, "Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 64Mi. "
+	for i := range status.ContainerStatuses {
+		container := &status.ContainerStatuses[i]
+		container.Ready, container.Started = false, new(false)
+		if running := container.State.Running; running != nil {
+			container.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				ExitCode: 137, Reason: "Error", StartedAt: running.StartedAt, FinishedAt: clock.time(clock.latest), ContainerID: container.ContainerID,
+			}}
+		}
+	}
+	for i, condition := range status.Conditions {
+		if condition.Type == corev1.PodReady || condition.Type == corev1.ContainersReady {
+			status.Conditions[i] = clock.condition(condition.Type, false, clock.latest, "PodFailed", "")
+		}
+	}
+	if nodePressure {
+		status.Message = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. "
+		disrupted := clock.condition(corev1.DisruptionTarget, true, clock.latest, "", "")
+		disrupted.Reason, disrupted.Message = corev1.PodReasonTerminationByKubelet, status.Message
+		status.Conditions = append(status.Conditions, disrupted)
+	}
+	pod.ResourceVersion = resourceVersion(clock.latest)
+}
+
+// markNotReady does what the node controller does to a pod whose node has stopped reporting: it sets condition Ready to
+// False and leaves everything else, also the condition's reason. Source: MarkPodsNotReady in pkg/controller/util/node.
+func markNotReady(pod *corev1.Pod, clock podClock) {
+	for i := range pod.Status.Conditions {
+		if condition := &pod.Status.Conditions[i]; condition.Type == corev1.PodReady && condition.Status != corev1.ConditionFalse {
+			condition.Status, condition.LastTransitionTime = corev1.ConditionFalse, clock.time(clock.latest)
+			pod.ResourceVersion = resourceVersion(clock.latest)
+		}
+	}
 }
 
 func podIP(pod *corev1.Pod) string {

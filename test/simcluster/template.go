@@ -15,8 +15,8 @@ const (
 	tokenPath   = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 
-// podSpec is a pod template of the size that production ones have, defaults filled in as an API server does it:
-// what a list costs is mostly its pods' specs.
+// podSpec is a pod template of the usual size in production, with the defaults that an API server fills in: most of a
+// list's bytes are its pods' specs.
 func podSpec(app string, lives lives) corev1.PodSpec {
 	spec := corev1.PodSpec{
 		Volumes: []corev1.Volume{
@@ -31,7 +31,6 @@ func podSpec(app string, lives lives) corev1.PodSpec {
 		DNSPolicy:                     corev1.DNSClusterFirst,
 		ServiceAccountName:            app,
 		DeprecatedServiceAccount:      app,
-		NodeName:                      "node1",
 		SecurityContext:               &corev1.PodSecurityContext{RunAsNonRoot: new(true), FSGroup: new(int64(65532))},
 		SchedulerName:                 corev1.DefaultSchedulerName,
 		Tolerations:                   []corev1.Toleration{tolerateForAWhile(corev1.TaintNodeNotReady), tolerateForAWhile(corev1.TaintNodeUnreachable)},

@@ -18,12 +18,12 @@ type Trace []Event
 
 // An Event is one line of a recorded trace.
 type Event struct {
-	Seconds float64         `json:"t"` // since the trace's begin
+	Seconds float64         `json:"t"` // since the start of the trace
 	Type    watch.EventType `json:"type"`
 	Pod     corev1.Pod      `json:"object"`
 }
 
-// At is when the event happened, since the trace's begin.
+// At is when the event happened, since the start of the trace.
 func (e Event) At() time.Duration {
 	return time.Duration(e.Seconds * float64(time.Second))
 }
@@ -55,7 +55,7 @@ func LoadTrace(r io.Reader) (Trace, error) {
 	return trace, nil
 }
 
-// Pods are the trace's pods at the given time since its begin; an event shows from its own instant on.
+// Pods are the trace's pods at the given time since its start; an event takes effect at its own instant.
 func (t Trace) Pods(at time.Duration) []corev1.Pod {
 	var pods []corev1.Pod
 	for _, event := range t {

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-func TestReplayMeetsTheTracesEvents(t *testing.T) {
+func TestReplayShowsTheEventsOfTheTrace(t *testing.T) {
 	for _, name := range []string{"crash-fast", "deleted-midway"} {
 		t.Run(name, func(t *testing.T) {
 			trace := loadTrace(t, name)
@@ -49,7 +49,7 @@ func versions(pods []corev1.Pod) map[string]string {
 	return versions
 }
 
-func TestAnEventShowsFromItsInstantOn(t *testing.T) {
+func TestAnEventTakesEffectAtItsInstant(t *testing.T) {
 	trace := loadTrace(t, "healthy")
 	if pods := trace.Pods(-1); len(pods) != 0 {
 		t.Errorf("before the begin: got %d pods", len(pods))
@@ -62,12 +62,12 @@ func TestAnEventShowsFromItsInstantOn(t *testing.T) {
 	}
 }
 
-func TestLoadTraceRefusesWhatIsNone(t *testing.T) {
+func TestLoadTraceRejectsOtherFiles(t *testing.T) {
 	for claim, test := range map[string]struct{ content, want string }{
-		"a line that is cut off": {zipped(t, `{"t":0,"type":"ADDED","object":{`), "reading event 1 of a trace: unexpected EOF"},
-		"an unknown type":        {zipped(t, `{"t":0,"type":"BOOKMARK","object":{}}`), `reading event 1 of a trace: unknown type "BOOKMARK"`},
-		"an empty file":          {zipped(t, ""), "reading a trace: it has no events"},
-		"a file without gzip":    {"{}............", "reading a trace: gzip: invalid header"},
+		"a truncated line":    {zipped(t, `{"t":0,"type":"ADDED","object":{`), "reading event 1 of a trace: unexpected EOF"},
+		"an unknown type":     {zipped(t, `{"t":0,"type":"BOOKMARK","object":{}}`), `reading event 1 of a trace: unknown type "BOOKMARK"`},
+		"an empty file":       {zipped(t, ""), "reading a trace: it has no events"},
+		"a file without gzip": {"{}............", "reading a trace: gzip: invalid header"},
 	} {
 		if _, err := LoadTrace(strings.NewReader(test.content)); err == nil || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", claim, err, test.want)

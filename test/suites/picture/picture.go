@@ -1,9 +1,15 @@
+// Picture shows what crashcheck prints on a terminal: it makes run 2 of the demo, a release that crashes again and again,
+// and writes the final state of the terminal to a file, as SVG, for the README.
+//
+//	go run ./picture -demo DEMO -crashcheck CRASHCHECK FILE
+//
+// DEMO is the built program of test/demo, CRASHCHECK that of cmd/crashcheck.
 package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"html"
 	"io"
@@ -16,52 +22,35 @@ import (
 	ansi "github.com/leaanthony/go-ansi-parser"
 )
 
-// picture runs the release that crashes on a terminal, and writes what that shows to a file, as SVG.
-func picture(ctx context.Context, binary, file string) error {
-	shown, err := failingRun(ctx, binary)
-	if err != nil {
-		return err
+func main() {
+	demo := flag.String("demo", "bin/demo", "the built demo")
+	crashcheck := flag.String("crashcheck", "bin/crashcheck", "the binary that the demo runs")
+	flag.Parse()
+	lines, err := failingRun(*demo, *crashcheck)
+	if err == nil {
+		err = os.WriteFile(flag.Arg(0), []byte(draw(lines)), 0o644)
 	}
-	lines, err := screen(shown)
 	if err != nil {
-		return err
+		fmt.Fprintln(os.Stderr, "picture:", err)
+		os.Exit(1)
 	}
-	return os.WriteFile(file, []byte(draw(lines)), 0o644)
 }
 
-// columns is the terminal's width: what can still be read where GitHub shows a README.
+// columns is the terminal's width: GitHub shows that much of a README in a readable size.
 const columns = 110
 
-// failingRun returns what the terminal was sent, with the commands that a person would have typed.
-func failingRun(ctx context.Context, binary string) (string, error) {
-	server, kubeconfig, err := cluster(binary)
-	if err != nil {
-		return "", err
-	}
-	defer server.Close()
-	defer os.Remove(kubeconfig)
-	scenario := failing()
-	deploy(server, scenario)
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	command, err := process(limited, binary, append([]string{"KUBECONFIG=" + kubeconfig, "TERM=xterm", "TZ=UTC"}, scenario.settings...))
-	if err != nil {
-		return "", err
-	}
-	var stdout bytes.Buffer
-	command.Stdout = &stdout
+// failingRun returns the terminal's lines at the end of the run, with the commands that a person would have typed.
+func failingRun(demo, crashcheck string) ([][]cell, error) {
+	command := exec.Command(demo, "-crashcheck", crashcheck, "-only", "2")
+	command.Env = append(os.Environ(), "TERM=xterm", "TZ=UTC")
 	log, err := onTerminal(command)
-	if err != nil {
-		return "", err
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		return nil, fmt.Errorf("the run did not end with exit code 1, but: %v\n%s", err, log)
 	}
-	got := result{scenario: scenario, exitCode: command.ProcessState.ExitCode(), verdict: verdict(stdout.Bytes())}
-	if !got.asExpected() {
-		return "", fmt.Errorf("it ended with exit code %d and the verdict %s", got.exitCode, got.verdict)
-	}
-	return fmt.Sprintf("$ %s crashcheck >verdict.json\r\n%s$ echo $?\r\n%d\r\n", strings.Join(scenario.settings, " "), log, got.exitCode), nil
+	return screen(strings.Replace(log, "\r\n", " >verdict.json\r\n", 1) + "$ echo $?\r\n1\r\n") // standard output is not shown
 }
 
-// onTerminal runs a command with a terminal as its standard error, and returns what that was sent.
+// onTerminal runs a command with a terminal as its standard error, and returns what it wrote there.
 func onTerminal(command *exec.Cmd) (string, error) {
 	ours, theirs, err := pty.Open()
 	if err != nil {
@@ -73,22 +62,19 @@ func onTerminal(command *exec.Cmd) (string, error) {
 	}
 	command.Stderr = theirs
 	err = command.Start()
-	theirs.Close() // what is left of it is the process's
+	theirs.Close() // the process holds the only other end
 	if err != nil {
 		return "", err
 	}
-	var sent bytes.Buffer
-	_, _ = io.Copy(&sent, ours) // it ends with an error when the process has ended
-	if ended := (*exec.ExitError)(nil); !errors.As(command.Wait(), &ended) {
-		return "", errors.New("it did not fail")
-	}
-	return sent.String(), nil
+	var written bytes.Buffer
+	_, _ = io.Copy(&written, ours) // reading fails when the process has ended
+	return written.String(), command.Wait()
 }
 
-// eraseLine is what the program sends before it draws its progress line anew.
+// eraseLine is the sequence that the program writes before it redraws its progress line.
 const eraseLine = "\r\x1b[2K"
 
-// A cell is a place on the terminal.
+// A cell is one character of the terminal.
 type cell struct {
 	char rune
 	look
@@ -99,10 +85,10 @@ type look struct {
 	faint bool
 }
 
-// screen is what the terminal shows in the end, in lines that fit.
-func screen(sent string) ([][]cell, error) {
+// screen is the final state of a terminal, in lines that fit.
+func screen(written string) ([][]cell, error) {
 	var lines [][]cell
-	for line := range strings.SplitSeq(strings.TrimSuffix(sent, "\r\n"), "\r\n") {
+	for line := range strings.SplitSeq(strings.TrimSuffix(written, "\r\n"), "\r\n") {
 		if i := strings.LastIndex(line, eraseLine); i >= 0 {
 			line = line[i+len(eraseLine):]
 		}
@@ -125,7 +111,7 @@ func screen(sent string) ([][]cell, error) {
 	return lines, nil
 }
 
-// wrap breaks a line between words, where a terminal would break it anywhere, and indents what follows.
+// wrap breaks a line between words, where a terminal would break it anywhere, and indents the rest.
 func wrap(line []cell) [][]cell {
 	indent := slices.Repeat([]cell{{char: ' '}}, 4)
 	var lines [][]cell
@@ -143,21 +129,21 @@ func wrap(line []cell) [][]cell {
 	return append(lines, line)
 }
 
-// palette is the terminal's: its colors 0 to 15, on a dark background.
+// palette holds the terminal's colors 0 to 15, for a dark background.
 var palette = [...]string{
 	"#484f58", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#bc8cff", "#39c5cf", "#b1bac4",
 	"#6e7681", "#ffa198", "#56d364", "#e3b341", "#79c0ff", "#d2a8ff", "#56d4dd", "#ffffff",
 }
 
-// The picture's measures, in pixels. Each span has its place by the column, so that a font that is a little wider or
-// narrower than this keeps the lines in their columns.
+// The picture's measures, in pixels. Each span is placed by its column, so that a font that is a little wider or narrower
+// than this keeps the columns.
 const (
 	charWidth  = 7.8
 	lineHeight = 19
 	margin     = 16
 )
 
-// draw makes the picture. It names fonts that systems have, and contains none.
+// draw makes the picture. It names common fonts and embeds none.
 func draw(lines [][]cell) string {
 	var b strings.Builder
 	width, height := columns*charWidth+2*margin, len(lines)*lineHeight+2*margin

@@ -1,8 +1,7 @@
-// Package commands finds the commands that a page of documentation tells people to type, so that tests can run them as
-// they stand there.
+// Package commands finds the commands that a page of documentation shows, so that tests can run them literally.
 //
-// A block is what stands between a line "```sh" and a line "```". Its name is the heading above it; a second block under
-// one heading is "heading 2", a third one "heading 3".
+// A block is the text between a line "```sh" and a line "```". Its name is the heading above it; a second block under one
+// heading is "heading 2", a third one "heading 3".
 package commands
 
 import (
@@ -11,8 +10,10 @@ import (
 	"strings"
 )
 
-// NeedACluster are the blocks of README.md that mean a cluster. test/e2e runs them, each by its name, and test/docs all
-// others; no block is run by nobody.
+// WithoutCluster are the blocks of README.md that need no cluster, in reading order. test/readme runs them.
+var WithoutCluster = []string{"Try it", "On a laptop, or in a pipeline"}
+
+// NeedACluster are the blocks of README.md that need a cluster. test/e2e runs them, each by its name.
 var NeedACluster = []string{
 	"On a laptop, or in a pipeline 2",
 	"As a Job",

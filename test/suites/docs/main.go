@@ -1,10 +1,10 @@
-// Docs writes the parts of README.md that have their source elsewhere: the tables of the variables and of the exit
-// codes, from the code, and what other commands have printed to files.
+// Docs writes the parts of a page that are generated: the tables of the variables and of the exit codes from the code,
+// and other blocks from files that other commands have printed.
 //
-//	go run ./test/docs README.md demo=bin/demo.txt faults=bin/faults.md bench=test/bench/SUMMARY.md
+//	go run ./docs README.md demo=bin/demo.txt faults=bin/faults.md bench=test/bench/SUMMARY.md
 //
-// Each table stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; what is between
-// them is replaced. A test fails where the README and the code have drifted apart.
+// Each block stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; the text between
+// them is replaced. The tables are written wherever a page has their comments. A test fails when a page is out of date.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./test/docs README.md [BLOCK=FILE]...")
+		fmt.Fprintln(os.Stderr, "usage: go run ./docs PAGE.md [BLOCK=FILE]...")
 		os.Exit(2)
 	}
 	if err := update(os.Args[1], os.Args[2:]...); err != nil {
@@ -27,48 +27,51 @@ func main() {
 	}
 }
 
-// update brings the tables of a file up to date, and the blocks whose content is in other files.
+// update writes the tables of a page, and the blocks whose content is in other files.
 func update(path string, blocks ...string) error {
-	text, err := os.ReadFile(path)
+	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	updated, err := withTables(string(text))
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
+	updated, err := withTables(string(page))
 	for _, block := range blocks {
-		name, file, _ := strings.Cut(block, "=")
-		content, err := os.ReadFile(file)
 		if err != nil {
-			return err
+			break
+		}
+		name, file, _ := strings.Cut(block, "=")
+		content, readErr := os.ReadFile(file)
+		if readErr != nil {
+			return readErr
 		}
 		if name == "demo" {
 			content = []byte(summary(string(content)))
 		}
-		if updated, err = withBlock(updated, name, string(content)); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+		updated, err = withBlock(updated, name, string(content))
 	}
-	if updated == string(text) {
-		return nil
+	if err != nil || updated == string(page) {
+		return err
 	}
 	return os.WriteFile(path, []byte(updated), 0o644)
 }
 
-// withTables returns the text with each table as it is by the code.
-func withTables(text string) (string, error) {
-	text, err := withBlock(text, "variables", variables())
-	if err != nil {
-		return "", err
+// withTables returns the page with the current content of each table that it has.
+func withTables(page string) (string, error) {
+	for name, table := range map[string]func() string{"variables": variables, "exit codes": exitCodes} {
+		if !strings.Contains(page, "<!-- "+name+":") {
+			continue
+		}
+		var err error
+		if page, err = withBlock(page, name, table()); err != nil {
+			return "", err
+		}
 	}
-	return withBlock(text, "exit codes", exitCodes())
+	return page, nil
 }
 
-// withBlock returns the text with this between the comments that begin and end the block.
-func withBlock(text, name, content string) (string, error) {
+// withBlock returns the page with this content between the comments that begin and end the block.
+func withBlock(page, name, content string) (string, error) {
 	begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->\n"
-	before, rest, begins := strings.Cut(text, begin)
+	before, rest, begins := strings.Cut(page, begin)
 	_, after, ends := strings.Cut(rest, end)
 	if !begins || !ends {
 		return "", fmt.Errorf("there is no %q with %q after it, each on a line of its own", strings.TrimSpace(begin), strings.TrimSpace(end))
@@ -76,8 +79,7 @@ func withBlock(text, name, content string) (string, error) {
 	return before + begin + content + end + after, nil
 }
 
-// summary returns the end of the demo's output, which says how each run was expected to end and how it did, as a block
-// of code.
+// summary returns the end of the demo's output, a table of expected and actual results, as a block of code.
 func summary(output string) string {
 	table := output[strings.LastIndex(output, "\nRUN ")+1:]
 	var b strings.Builder
@@ -87,7 +89,6 @@ func summary(output string) string {
 	return "```console\n" + b.String() + "```\n"
 }
 
-// variables is the table of all environment variables.
 func variables() string {
 	var b strings.Builder
 	b.WriteString("| variable | meaning | default |\n|---|---|---|\n")
@@ -97,7 +98,6 @@ func variables() string {
 	return b.String()
 }
 
-// exitCodes is the table of all exit codes.
 func exitCodes() string {
 	var b strings.Builder
 	b.WriteString("| exit code | verdict | when | what to do |\n|---|---|---|---|\n")
@@ -107,7 +107,7 @@ func exitCodes() string {
 	return b.String()
 }
 
-// cell keeps a text from ending its cell, or from being taken for markup.
+// cell escapes characters that would end the cell of a table, or that Markdown would interpret.
 func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "\n", " ").Replace(text)
 }

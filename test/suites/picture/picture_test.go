@@ -10,31 +10,31 @@ import (
 	"testing"
 )
 
-// A picture of an older format would show people what they will not see.
+// A picture of an older format would show people something else than they will see.
 func TestThePictureInTheREADMEIsOfThisProgram(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "crashcheck")
-	build := exec.Command("go", "build", "-ldflags", "-X main.version=v0.1.0", "-o", binary, "../../cmd/crashcheck")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	const root, file = "../../..", "../../demo/failing-run.svg"
+	folder := t.TempDir()
+	demo, crashcheck := filepath.Join(folder, "demo"), filepath.Join(folder, "crashcheck")
+	for binary, args := range map[string][]string{demo: {"./test/demo"}, crashcheck: {"-ldflags", "-X main.version=v0.1.0", "./cmd/crashcheck"}} {
+		build := exec.Command("go", append([]string{"build", "-C", root, "-o", binary}, args...)...)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
-	shown, err := failingRun(t.Context(), binary)
+	lines, err := failingRun(demo, crashcheck)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines, err := screen(shown)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile("failing-run.svg")
+	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := timeless(text(t, string(got))), timeless(text(t, draw(lines))); got != want {
-		t.Errorf("failing-run.svg shows\n%s\nand crashcheck now prints\n%s\nrun make docs", got, want)
+		t.Errorf("%s shows\n%s\nand crashcheck now prints\n%s\nrun make docs", file, got, want)
 	}
 }
 
-// text is what can be read in a picture.
+// text returns the text of a picture.
 func text(t *testing.T, svg string) string {
 	t.Helper()
 	var picture struct {
@@ -52,8 +52,8 @@ func text(t *testing.T, svg string) string {
 	return strings.Join(lines, "\n")
 }
 
-// timeless leaves out of a text what differs between two runs of one program: dates, times, and where they make a line
-// break.
+// timeless replaces everything that differs between two runs of one program: dates, times, and the line breaks that depend
+// on them.
 func timeless(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	for _, r := range []struct{ pattern, name string }{
@@ -67,7 +67,7 @@ func timeless(text string) string {
 	return text
 }
 
-func TestOnlyTimeIsTakenOutOfTheComparison(t *testing.T) {
+func TestOnlyTimesAreReplacedBeforeTheComparison(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-11-22T19:56:46Z INF until 19:57:16, 1s":  "DATE INF until TIME, SECONDS",
 		"timeline, 1s a character: ..2.2 (crashes)":    "timeline, SECONDS a character: TIMELINE (crashes)",
@@ -82,16 +82,16 @@ func TestOnlyTimeIsTakenOutOfTheComparison(t *testing.T) {
 
 func TestScreen(t *testing.T) {
 	long := strings.Repeat("word ", columns/5)
-	for _, test := range []struct{ claim, sent, want string }{
+	for _, test := range []struct{ claim, written, want string }{
 		{"a line is a line", "a\r\nb\r\n", "a\nb"},
-		{"what was erased is not seen", "\r\x1b[2K10% [=>  ]\r\x1b[2Kcrash\r\n\r\x1b[2K20%\r\x1b[2Kend\r\n", "crash\nend"},
-		{"a long line goes on below, indented", long + "last\r\n", strings.TrimSuffix(long, " ") + "\n    last"},
-		{"a line that fits does not", strings.TrimSuffix(long, " ") + "\r\n", strings.TrimSuffix(long, " ")},
+		{"erased text is not shown", "\r\x1b[2K10% [=>  ]\r\x1b[2Kcrash\r\n\r\x1b[2K20%\r\x1b[2Kend\r\n", "crash\nend"},
+		{"a long line continues below, indented", long + "last\r\n", strings.TrimSuffix(long, " ") + "\n    last"},
+		{"a line that fits is not wrapped", strings.TrimSuffix(long, " ") + "\r\n", strings.TrimSuffix(long, " ")},
 		{"a word that is too long is broken", strings.Repeat("x", columns+1) + "\r\n", strings.Repeat("x", columns) + "\n    x"},
-		{"text is no markup", "\x1b[91m<&>\x1b[0m\r\n", "<&>"},
+		{"text is not markup", "\x1b[91m<&>\x1b[0m\r\n", "<&>"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			lines, err := screen(test.sent)
+			lines, err := screen(test.written)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestScreen(t *testing.T) {
 	}
 }
 
-func TestColorsAreThoseOfATerminal(t *testing.T) {
+func TestColorsOfATerminalAreKept(t *testing.T) {
 	lines, err := screen("\x1b[2m12:00\x1b[0m \x1b[91mERR\x1b[0m it\r\n")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,51 @@
+package commands
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestBlocks(t *testing.T) {
+	const fence = "```"
+	got := blocks("# Page\n\n## One\ntext\n" + fence + "sh\nls\n# a comment\n" + fence + "\n" + fence + "yaml\na: b\n" + fence + "\n" +
+		fence + "sh\npwd\n" + fence + "\n### Two\n- item\n  " + fence + "sh\n  date\n  " + fence + "\n")
+	want := map[string]string{"One": "ls\n# a comment\n", "One 2": "pwd\n", "Two": "  date\n"}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestEveryCommandOfTheREADMEIsRun(t *testing.T) {
+	const root = "../../.."
+	blocks, err := Read(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := slices.Sorted(slices.Values(slices.Concat(WithoutCluster, NeedACluster)))
+	if shown := slices.Sorted(maps.Keys(blocks)); !slices.Equal(shown, run) {
+		t.Errorf("README.md shows commands under\n%q\nand those are run of\n%q\nkeep WithoutCluster, NeedACluster and README.md in step", shown, run)
+	}
+
+	files, err := filepath.Glob(filepath.Join(root, "test/e2e/*_test.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no end-to-end tests: %v", err)
+	}
+	endToEnd := ""
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		endToEnd += string(text)
+	}
+	for _, name := range NeedACluster {
+		if !strings.Contains(endToEnd, fmt.Sprintf("%q", name)) {
+			t.Errorf("no test in test/e2e runs the commands under %q", name)
+		}
+	}
+}
