@@ -1,4 +1,4 @@
-// Package pkg_test holds the packages to the layout of the house.
+// Package pkg_test checks that the code follows the project's architecture.
 package pkg_test
 
 import (
@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -16,21 +17,20 @@ import (
 
 const module = "github.com/crashcheck/crashcheck"
 
-// mayImport tells for each package which siblings it sees. There is one way through the house, and imports run only that way.
+// mayImport lists the siblings that each package may import.
 var mayImport = map[string][]string{
 	"pkg/config":     nil,
+	"pkg/kube":       nil,
 	"pkg/checker":    nil,
-	"pkg/kube":       {"pkg/checker"}, // for the pods that a PodLister lists
-	"pkg/typed":      {"pkg/checker"},
 	"pkg/runner":     {"pkg/checker"},
 	"pkg/report":     {"pkg/checker", "pkg/runner"},
 	"cmd/crashcheck": {"pkg/config", "pkg/kube", "pkg/checker", "pkg/runner", "pkg/report"},
 }
 
-// onlyInCommand are what only the command touches: the environment, the standard streams, the end of the process.
+// onlyInCommand is the process state that only the command may use: environment, standard streams, exit.
 var onlyInCommand = []string{"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.Stdout", "os.Stderr", "os.Stdin", "os.Args"}
 
-func TestImportsRunOneWayAndOnlyTheCommandTouchesTheProcess(t *testing.T) {
+func TestPackagesImportOnlyTheirSiblingsAndOnlyTheCommandUsesTheProcess(t *testing.T) {
 	files := map[string]int{} // by package
 	for _, root := range []string{"../pkg", "../cmd"} {
 		err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -48,7 +48,7 @@ func TestImportsRunOneWayAndOnlyTheCommandTouchesTheProcess(t *testing.T) {
 	}
 	for dir := range mayImport {
 		if files[dir] == 0 {
-			t.Errorf("%s has no files: does this test look in the right place?", dir)
+			t.Errorf("%s has no files", dir)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func examine(t *testing.T, name, dir string) {
 	t.Helper()
 	allowed, known := mayImport[dir]
 	if !known {
-		t.Errorf("%s: package %s has no place in the house", name, dir)
+		t.Errorf("%s: the architecture has no package %s", name, dir)
 		return
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
@@ -70,7 +70,7 @@ func examine(t *testing.T, name, dir string) {
 			t.Fatal(err)
 		}
 		if sibling, ours := strings.CutPrefix(imported, module+"/"); ours && !slices.Contains(allowed, sibling) {
-			t.Errorf("%s imports %s: %s may see only %q", name, sibling, dir, allowed)
+			t.Errorf("%s imports %s: %s may import only %q", name, sibling, dir, allowed)
 		}
 	}
 	if strings.HasPrefix(dir, "cmd/") {
@@ -84,4 +84,43 @@ func examine(t *testing.T, name, dir string) {
 		}
 		return true
 	})
+}
+
+// mayRequire are the modules that the product and its unit tests need. Users who import a package of the product inherit
+// them; packages that only suites need belong in a module of their own, below test.
+var mayRequire = []string{
+	"github.com/caarlos0/env/v10",
+	"github.com/creack/pty",           // tests on a terminal
+	"github.com/go-logr/logr",         // the type of klog's logger
+	"github.com/lmittmann/tint",       // the log
+	"github.com/rogpeppe/go-internal", // testscript
+	"golang.org/x/sys",                // tests
+	"golang.org/x/term",
+	"google.golang.org/protobuf", // protowire
+	"k8s.io/api",
+	"k8s.io/apimachinery",
+	"k8s.io/client-go",
+	"k8s.io/klog/v2",
+	"pgregory.net/rapid", // property tests
+}
+
+func TestTheModuleRequiresOnlyWhatTheProductNeeds(t *testing.T) {
+	text, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for line := range strings.Lines(string(text)) {
+		required, indented := strings.CutPrefix(line, "\t")
+		if !indented || strings.Contains(required, "// indirect") {
+			continue
+		}
+		direct++
+		if name, _, _ := strings.Cut(required, " "); !slices.Contains(mayRequire, name) {
+			t.Errorf("go.mod requires %s", name)
+		}
+	}
+	if direct == 0 {
+		t.Error("go.mod has no requirements that this test understands")
+	}
 }
