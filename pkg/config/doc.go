@@ -1,16 +1,16 @@
-// Package config turns environment variables into a [Config]: every value parsed, checked and given its type.
+// Package config turns environment variables into a [Config] whose values are parsed and validated.
 //
-// # Variables
+// Config is the only place that defines variables: a field with an env tag is a variable, and its other tags document
+// it. [Variables] is made from them, and --help and the README print it. To add a variable, add a field, and a rule to
+// validate if it has one.
 //
-// [Variables] is the reference, in one place: the usage text and the README print it. Seven of the variables are a
-// contract with manifests that exist (HASH, INTERVAL, COUNT, MAX_DURATION, DURATION, CRASH_LIMIT, DEBUG): their names
-// and meanings do not change.
+// # Guarantees
 //
-// # Promises
-//
-//   - All faults are reported together, as [Faults], each with its variable, what is wrong and the offending value.
-//   - A malformed value is never replaced by a default.
-//   - An empty value is an unset one, and values are trimmed.
-//   - A variable that is ignored (DURATION beside COUNT, say) must still parse, and a warning says that it is ignored.
-//   - Parsing is pure: what is not in the environment that [Parse] is given does not count.
+//   - All errors of a configuration are returned together, at most one per variable, in the order of the variables.
+//     Each names its variable, what is wrong and the invalid value.
+//   - An invalid value is never replaced by a default.
+//   - Values are trimmed. An empty value is treated as unset.
+//   - A variable that is ignored (such as DURATION when COUNT is set) must still parse. Its range is not checked, and a
+//     warning says that it is ignored.
+//   - [Parse] depends on its argument only.
 package config

@@ -1,12 +1,16 @@
 package config_test
 
 import (
-	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/crashcheck/crashcheck/pkg/config"
 )
@@ -24,54 +28,69 @@ func environ(changes ...string) []string {
 	return env
 }
 
-func TestGoodConfigurations(t *testing.T) {
-	base, err := config.Parse(environ())
-	if err != nil {
-		t.Fatal(err)
-	}
+const week = 7 * 24 * time.Hour
+
+func TestValidConfigurations(t *testing.T) {
 	tests := []struct {
 		claim   string
 		environ []string
-		got     func(config.Config) any
+		field   string // of Config
 		want    any
 	}{
-		{"a whole number is seconds", environ("INTERVAL=7"), func(c config.Config) any { return c.Interval }, 7 * time.Second},
-		{"a Go duration is a time", environ("INTERVAL=1m30s"), func(c config.Config) any { return c.Interval }, 90 * time.Second},
-		{"10ms is the shortest interval", environ("INTERVAL=10ms"), func(c config.Config) any { return c.Interval }, 10 * time.Millisecond},
-		{"the longest time is accepted", environ("DURATION=9223372036"), func(c config.Config) any { return c.Duration }, 9223372036 * time.Second},
-		{"values are trimmed", environ("INTERVAL= \t5s\n"), func(c config.Config) any { return c.Interval }, 5 * time.Second},
-		{"a blank value is an unset one", environ("COUNT=  ", "MIN_PODS="), func(c config.Config) any { return c.Count == 0 && c.MinPods == 1 }, true},
-		{"the last of two values counts", append(environ(), "CRASH_LIMIT=3"), func(c config.Config) any { return c.CrashLimit }, int64(3)},
-		{"a limit of 1 is the lowest", environ("CRASH_LIMIT=1"), func(c config.Config) any { return c.CrashLimit }, int64(1)},
-		{"a limit has 64 bits", environ("CRASH_LIMIT=9223372036854775807"), func(c config.Config) any { return c.CrashLimit }, int64(9223372036854775807)},
-		{"COUNT needs no DURATION", environ("COUNT=3", "DURATION"), func(c config.Config) any { return c.Count }, int64(3)},
-		{"COUNT=0 is the DURATION mode", environ("COUNT=0"), func(c config.Config) any { return c.Duration }, 300 * time.Second},
-		{"the range of an ignored DURATION is not checked", environ("COUNT=3", "DURATION=-5"), func(c config.Config) any { return c.Count }, int64(3)},
-		{"the range of an ignored MAX_DURATION is not checked", environ("MAX_DURATION=0"), func(c config.Config) any { return c.Count }, int64(0)},
-		{"MAX_DURATION caps COUNT", environ("COUNT=3", "DURATION", "MAX_DURATION=1m"), func(c config.Config) any { return c.MaxDuration }, time.Minute},
-		{"API_GRACE is 60s by default", environ(), func(c config.Config) any { return c.APIGrace }, time.Minute},
-		{"API_GRACE=0 means no grace", environ("API_GRACE=0"), func(c config.Config) any { return c.APIGrace }, time.Duration(0)},
-		{"MIN_PODS is 1 by default", environ(), func(c config.Config) any { return c.MinPods }, int64(1)},
-		{"MIN_PODS=0 is allowed", environ("MIN_PODS=0"), func(c config.Config) any { return c.MinPods }, int64(0)},
-		{"DEBUG is off by default", environ(), func(c config.Config) any { return c.Debug }, false},
-		{"DEBUG is on for any word", environ("DEBUG=please"), func(c config.Config) any { return c.Debug }, true},
-		{"DEBUG=Off is off, in any letter case", environ("DEBUG=Off"), func(c config.Config) any { return c.Debug }, false},
-		{"DEBUG=0 is off", environ("DEBUG=0"), func(c config.Config) any { return c.Debug }, false},
-		{"DEBUG=FALSE is off", environ("DEBUG=FALSE"), func(c config.Config) any { return c.Debug }, false},
-		{"DEBUG=no is off", environ("DEBUG=no"), func(c config.Config) any { return c.Debug }, false},
-		{"REQUIRE_READY=Yes is on, in any letter case", environ("REQUIRE_READY=Yes"), func(c config.Config) any { return c.RequireReady }, true},
-		{"REQUIRE_READY=off is off", environ("REQUIRE_READY=off"), func(c config.Config) any { return c.RequireReady }, false},
-		{"both hash labels are tried", environ(), selectorsOf, "rollouts-pod-template-hash=6fd8d747 or pod-template-hash=6fd8d747"},
-		{"HASH_LABEL is the only label tried", environ("HASH_LABEL=example.com/hash"), selectorsOf, "example.com/hash=6fd8d747"},
-		{"SELECTOR needs no HASH", environ("HASH", "SELECTOR=app in (a,b)"), selectorsOf, "app in (a,b)"},
-		{"with HASH, both must match", environ("SELECTOR=app=web", "HASH_LABEL=pod-template-hash"), selectorsOf, "app=web,pod-template-hash=6fd8d747"},
-		{"names of containers are separated by commas", environ("IGNORE_CONTAINERS= istio-proxy , linkerd-proxy,"), func(c config.Config) any { return strings.Join(c.IgnoreContainers, "|") }, "istio-proxy|linkerd-proxy"},
-		{"BASELINE is absolute by default", environ(), func(c config.Config) any { return c.Baseline }, "absolute"},
-		{"BASELINE=start", environ("BASELINE=start"), func(c config.Config) any { return c.Baseline }, "start"},
-		{"LOG_FORMAT is text by default", environ(), func(c config.Config) any { return c.LogFormat }, "text"},
-		{"LOG_FORMAT=json", environ("LOG_FORMAT=json"), func(c config.Config) any { return c.LogFormat }, "json"},
-		{"CRASH_LOG_LINES", environ("CRASH_LOG_LINES=20"), func(c config.Config) any { return c.CrashLogLines }, int64(20)},
-		{"NAMESPACE", environ("NAMESPACE=prod"), func(c config.Config) any { return c.Namespace }, "prod"},
+		{"HASH is a label value", environ(), "Hash", "6fd8d747"},
+		{"a whole number is seconds", environ("INTERVAL=7"), "Interval", 7 * time.Second},
+		{"a Go duration is a time", environ("INTERVAL=1m30s"), "Interval", 90 * time.Second},
+		{"10ms is the shortest interval", environ("INTERVAL=10ms"), "Interval", 10 * time.Millisecond},
+		{"7 days is the longest interval", environ("INTERVAL=168h"), "Interval", week},
+		{"1ns is the shortest duration", environ("DURATION=1ns"), "Duration", time.Nanosecond},
+		{"7 days is the longest duration", environ("DURATION=604800"), "Duration", week},
+		{"7 days is the longest maximum", environ("COUNT=3", "MAX_DURATION=168h"), "MaxDuration", week},
+		{"7 days is the longest grace", environ("API_GRACE=168h"), "APIGrace", week},
+		{"values are trimmed", environ("INTERVAL= \t5s\n"), "Interval", 5 * time.Second},
+		{"a blank value is unset", environ("MIN_PODS=  "), "MinPods", int64(1)},
+		{"the last of two values counts", append(environ(), "CRASH_LIMIT=3"), "CrashLimit", int64(3)},
+		{"a blank last value is unset", append(environ("MIN_PODS=2"), "MIN_PODS="), "MinPods", int64(1)},
+		{"a limit of 1 is the lowest", environ("CRASH_LIMIT=1"), "CrashLimit", int64(1)},
+		{"a limit has 64 bits", environ("CRASH_LIMIT=9223372036854775807"), "CrashLimit", int64(9223372036854775807)},
+		{"COUNT is 0 by default", environ(), "Count", int64(0)},
+		{"COUNT needs no DURATION", environ("COUNT=3", "DURATION"), "Count", int64(3)},
+		{"COUNT=0 uses DURATION", environ("COUNT=0"), "Duration", 300 * time.Second},
+		{"the range of an ignored DURATION is not checked", environ("COUNT=3", "DURATION=9999999"), "Count", int64(3)},
+		{"the range of an ignored MAX_DURATION is not checked", environ("MAX_DURATION=0"), "Count", int64(0)},
+		{"MAX_DURATION limits COUNT", environ("COUNT=3", "DURATION", "MAX_DURATION=1m"), "MaxDuration", time.Minute},
+		{"API_GRACE is 60s by default", environ(), "APIGrace", time.Minute},
+		{"API_GRACE=0 means no grace", environ("API_GRACE=0"), "APIGrace", time.Duration(0)},
+		{"MIN_PODS is 1 by default", environ(), "MinPods", int64(1)},
+		{"MIN_PODS=0 is allowed", environ("MIN_PODS=0"), "MinPods", int64(0)},
+		{"DEBUG is off by default", environ(), "Debug", false},
+		{"DEBUG is on for any word", environ("DEBUG=please"), "Debug", true},
+		{"DEBUG=Off is off, in any letter case", environ("DEBUG=Off"), "Debug", false},
+		{"DEBUG=0 is off", environ("DEBUG=0"), "Debug", false},
+		{"DEBUG=FALSE is off", environ("DEBUG=FALSE"), "Debug", false},
+		{"DEBUG=no is off", environ("DEBUG=no"), "Debug", false},
+		{"REQUIRE_READY is off by default", environ(), "RequireReady", false},
+		{"REQUIRE_READY=Yes is on, in any letter case", environ("REQUIRE_READY=Yes"), "RequireReady", true},
+		{"REQUIRE_READY=true is on", environ("REQUIRE_READY=true"), "RequireReady", true},
+		{"REQUIRE_READY=1 is on", environ("REQUIRE_READY=1"), "RequireReady", true},
+		{"REQUIRE_READY=on is on", environ("REQUIRE_READY=on"), "RequireReady", true},
+		{"REQUIRE_READY=off is off", environ("REQUIRE_READY=off"), "RequireReady", false},
+		{"both hash labels are tried", environ(), "Selectors", "[rollouts-pod-template-hash=6fd8d747 pod-template-hash=6fd8d747]"},
+		{"HASH_LABEL is the only label tried", environ("HASH_LABEL=example.com/hash"), "Selectors", "[example.com/hash=6fd8d747]"},
+		{"SELECTOR needs no HASH", environ("HASH", "SELECTOR=app in (a,b)"), "Selectors", "[app in (a,b)]"},
+		{"with HASH, both must match", environ("SELECTOR=app=web", "HASH_LABEL=pod-template-hash"), "Selectors", "[app=web,pod-template-hash=6fd8d747]"},
+		{"no container is ignored by default", environ(), "IgnoreContainers", []string(nil)},
+		{"container names are separated by commas", environ("IGNORE_CONTAINERS= istio-proxy , linkerd-proxy,"), "IgnoreContainers", []string{"istio-proxy", "linkerd-proxy"}},
+		{"no exit code is ignored by default", environ(), "IgnoreExitCodes", []int32(nil)},
+		{"exit codes are from 0 to 255", environ("IGNORE_EXIT_CODES= 0 ,255,"), "IgnoreExitCodes", []int32{0, 255}},
+		{"BASELINE is absolute by default", environ(), "Baseline", "absolute"},
+		{"BASELINE=start", environ("BASELINE=start"), "Baseline", "start"},
+		{"LOG_FORMAT is text by default", environ(), "LogFormat", "text"},
+		{"LOG_FORMAT=json", environ("LOG_FORMAT=json"), "LogFormat", "json"},
+		{"CRASH_LOG_LINES is 0 by default", environ(), "CrashLogLines", int64(0)},
+		{"CRASH_LOG_LINES", environ("CRASH_LOG_LINES=20"), "CrashLogLines", int64(20)},
+		{"NAMESPACE is empty by default", environ(), "Namespace", ""},
+		{"NAMESPACE", environ("NAMESPACE=prod"), "Namespace", "prod"},
+		{"the smallest configuration has no warnings", environ(), "Warnings", []string(nil)},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
@@ -79,25 +98,27 @@ func TestGoodConfigurations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := test.got(cfg); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
+			value := reflect.ValueOf(cfg).FieldByName(test.field)
+			got := value.Interface()
+			if test.field == "Selectors" {
+				got = text(cfg.Selectors)
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("%s is %v, want %v", test.field, got, test.want)
 			}
 		})
 	}
-	if len(base.Warnings) > 0 {
-		t.Errorf("the smallest configuration warns: %q", base.Warnings)
-	}
 }
 
-func selectorsOf(c config.Config) any {
+func text(selectors []labels.Selector) string {
 	var texts []string
-	for _, selector := range c.Selectors {
+	for _, selector := range selectors {
 		texts = append(texts, selector.String())
 	}
-	return strings.Join(texts, " or ")
+	return "[" + strings.Join(texts, " ") + "]"
 }
 
-func TestBadConfigurations(t *testing.T) {
+func TestInvalidConfigurations(t *testing.T) {
 	const (
 		label = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character " +
 			"(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
@@ -105,84 +126,142 @@ func TestBadConfigurations(t *testing.T) {
 			"(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 		name = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character " +
 			"(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-		aTime   = "must be a whole number of seconds (5) or a duration (5s, 1m30s, 500ms) of at most 292 years, got "
-		missing = "HASH: required: the pod-template-hash of the ReplicaSet to check (or set SELECTOR)"
+		aTime       = "must be a whole number of seconds (5) or a duration (5s, 1m30s, 500ms), at most 7 days"
+		interval    = "must be at least 10ms and at most 7 days"
+		positive    = "must be greater than 0 and at most 7 days"
+		number      = "must be a whole number less than 2^63"
+		placeholder = "is a placeholder that was not replaced: check the name of the argument in the AnalysisTemplate or manifest"
+		selector    = "must be a label selector, such as app=web,tier!=cache: "
+		noHash      = "HASH: Required value: set HASH to the pod-template-hash of the pods to check (such as 6fd8d747), or set SELECTOR"
+		noInterval  = "INTERVAL: Required value: set the time between checks (such as 5s)"
+		noDuration  = "DURATION: Required value: set how long to check (such as 5m), or set COUNT"
+		noLimit     = "CRASH_LIMIT: Required value: set the number of crashes at which the gate fails (such as 5)"
 	)
+	nines := strings.Repeat("9", 200)
 	tests := []struct {
 		claim   string
 		environ []string
-		want    string
+		want    []string // whole texts
 	}{
-		{"nothing set", nil, missing + "; " +
-			"INTERVAL: required: the time between checks, such as 5s; " +
-			"DURATION: required when COUNT is not set: how long to check, such as 5m; " +
-			"CRASH_LIMIT: required: the number of crashes at which the gate fails, such as 5"},
-		{"a blank HASH", environ("HASH= "), missing},
-		{"an unresolved template", environ("HASH={{args.hash}}"), `HASH: is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "{{args.hash}}"`},
-		{"the placeholder of deploy/base", environ("HASH=<pod-template-hash>"), `HASH: is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "<pod-template-hash>"`},
-		{"a HASH that is no label value", environ("HASH=a,b"), `HASH: is no pod-template-hash, such as 6fd8d747: ` + value + `, got "a,b"`},
-		{"an interval of words", environ("INTERVAL=five"), "INTERVAL: " + aTime + `"five"`},
-		{"an interval without a unit", environ("INTERVAL=2.5"), "INTERVAL: " + aTime + `"2.5"`},
-		{"an interval that is not a number", environ("INTERVAL=NaN"), "INTERVAL: " + aTime + `"NaN"`},
-		{"an interval of 0", environ("INTERVAL=0"), `INTERVAL: must be at least 10ms, got "0"`},
-		{"an interval just below the shortest", environ("INTERVAL=9.999999ms"), `INTERVAL: must be at least 10ms, got "9.999999ms"`},
-		{"a negative interval", environ("INTERVAL=-5"), `INTERVAL: must be at least 10ms, got "-5"`},
-		{"seconds that overflow", environ("DURATION=9223372037"), "DURATION: " + aTime + `"9223372037"`},
-		{"digits that overflow", environ("DURATION=99999999999999999999"), "DURATION: " + aTime + `"99999999999999999999"`},
-		{"a duration that overflows", environ("DURATION=2562048h"), "DURATION: " + aTime + `"2562048h"`},
-		{"a duration of 0", environ("DURATION=0"), `DURATION: must be greater than 0, got "0"`},
-		{"a negative duration", environ("DURATION=-1s"), `DURATION: must be greater than 0, got "-1s"`},
-		{"no duration without COUNT", environ("DURATION", "COUNT=0"), "DURATION: required when COUNT is not set: how long to check, such as 5m"},
-		{"an ignored DURATION must still parse", environ("COUNT=3", "DURATION=soon"), "DURATION: " + aTime + `"soon"`},
-		{"an ignored MAX_DURATION must still parse", environ("MAX_DURATION=soon"), "MAX_DURATION: " + aTime + `"soon"`},
-		{"an ignored HASH_LABEL must still parse", environ("HASH", "SELECTOR=a=b", "HASH_LABEL=-"), "HASH_LABEL: must be a label's key: " + name + `, got "-"`},
-		{"MAX_DURATION of 0 with COUNT", environ("COUNT=3", "MAX_DURATION=0"), `MAX_DURATION: must be greater than 0, got "0"`},
-		{"a fractional count", environ("COUNT=1.5"), `COUNT: must be a whole number, got "1.5"`},
-		{"a negative count", environ("COUNT=-1"), `COUNT: must not be negative, got "-1"`},
-		{"a bad count asks for no DURATION", environ("COUNT=x", "DURATION"), `COUNT: must be a whole number, got "x"`},
-		{"a limit of 0", environ("CRASH_LIMIT=0"), `CRASH_LIMIT: must be at least 1, got "0"`},
-		{"a negative limit", environ("CRASH_LIMIT=-2"), `CRASH_LIMIT: must be at least 1, got "-2"`},
-		{"a limit that overflows", environ("CRASH_LIMIT=9223372036854775808"), `CRASH_LIMIT: must be a whole number that fits in 64 bits, got "9223372036854775808"`},
-		{"a limit in hexadecimal", environ("CRASH_LIMIT=0x10"), `CRASH_LIMIT: must be a whole number, got "0x10"`},
-		{"a limit that is not a number", environ("CRASH_LIMIT=NaN"), `CRASH_LIMIT: must be a whole number, got "NaN"`},
-		{"no limit", environ("CRASH_LIMIT"), "CRASH_LIMIT: required: the number of crashes at which the gate fails, such as 5"},
-		{"a namespace with capitals", environ("NAMESPACE=Prod"), "NAMESPACE: must be a namespace's name: " + label + `, got "Prod"`},
-		{"a namespace with a slash", environ("NAMESPACE=a/b"), "NAMESPACE: must be a namespace's name: " + label + `, got "a/b"`},
-		{"a selector that does not parse", environ("SELECTOR=a=b=c"), `SELECTOR: must be a label selector, such as app=web,tier!=cache: found '=', expected: ',' or 'end of string', got "a=b=c"`},
-		{"a selector that selects all", environ("HASH", "SELECTOR=,"), `SELECTOR: must be a label selector, such as app=web,tier!=cache: found ',', expected: !, identifier, or 'end of string', got ","`},
-		{"a negative MIN_PODS", environ("MIN_PODS=-1"), `MIN_PODS: must not be negative, got "-1"`},
-		{"REQUIRE_READY of another word", environ("REQUIRE_READY=maybe"), `REQUIRE_READY: must be true, 1, yes, on or false, 0, no, off, got "maybe"`},
-		{"a container's name with a space", environ("IGNORE_CONTAINERS=a b"), `IGNORE_CONTAINERS: "a b" is no container's name: ` + label + `, got "a b"`},
-		{"no container's name", environ("IGNORE_CONTAINERS=,"), `IGNORE_CONTAINERS: must be names of containers, separated by commas, got ","`},
-		{"another baseline", environ("BASELINE=begin"), `BASELINE: must be absolute or start, got "begin"`},
-		{"a negative grace", environ("API_GRACE=-1"), `API_GRACE: must not be negative, got "-1"`},
-		{"another log format", environ("LOG_FORMAT=xml"), `LOG_FORMAT: must be text or json, got "xml"`},
-		{"negative log lines", environ("CRASH_LOG_LINES=-1"), `CRASH_LOG_LINES: must not be negative, got "-1"`},
-		{"control characters are quoted", environ("INTERVAL=5\x1b[31m\nx"), "INTERVAL: " + aTime + `"5\x1b[31m\nx"`},
-		{"a long value is cut", environ("INTERVAL=" + strings.Repeat("9", 300)), "INTERVAL: " + aTime + `"` + strings.Repeat("9", 200) + `…"`},
-		{"all faults at once, in the order of the variables",
-			environ("HASH={{args.hash}}", "INTERVAL=x", "COUNT=x", "MAX_DURATION=-1", "DURATION=-1", "CRASH_LIMIT=x", "MIN_PODS=x", "API_GRACE=x", "BASELINE=x"),
-			`HASH: is a placeholder that nobody filled in: check the name of the argument in the AnalysisTemplate or manifest, got "{{args.hash}}"; ` +
-				"INTERVAL: " + aTime + `"x"; ` +
-				`COUNT: must be a whole number, got "x"; ` +
-				`MAX_DURATION: must be greater than 0, got "-1"; ` +
-				`DURATION: must be greater than 0, got "-1"; ` +
-				`CRASH_LIMIT: must be a whole number, got "x"; ` +
-				`MIN_PODS: must be a whole number, got "x"; ` +
-				`BASELINE: must be absolute or start, got "x"; ` +
-				"API_GRACE: " + aTime + `"x"`},
+		{"nothing is set", nil, []string{noHash, noInterval, noDuration, noLimit}},
+		{"a blank HASH is not set", environ("HASH= "), []string{noHash}},
+		{"an argument that was not replaced", environ("HASH={{args.hash}}"), []string{`HASH: Invalid value: "{{args.hash}}": ` + placeholder}},
+		{"the placeholder of deploy/base", environ("HASH=<pod-template-hash>"), []string{`HASH: Invalid value: "<pod-template-hash>": ` + placeholder}},
+		{"a HASH that is not a label value", environ("HASH=a,b"), []string{`HASH: Invalid value: "a,b": must be a label value, such as 6fd8d747: ` + value}},
+		{"an invalid HASH beside SELECTOR", environ("HASH=$(HASH)", "SELECTOR=a=b"), []string{`HASH: Invalid value: "$(HASH)": ` + placeholder}},
+		{"no interval", environ("INTERVAL"), []string{noInterval}},
+		{"an interval in words", environ("INTERVAL=five"), []string{`INTERVAL: Invalid value: "five": ` + aTime}},
+		{"an interval without a unit", environ("INTERVAL=2.5"), []string{`INTERVAL: Invalid value: "2.5": ` + aTime}},
+		{"an interval that is not a number", environ("INTERVAL=NaN"), []string{`INTERVAL: Invalid value: "NaN": ` + aTime}},
+		{"an interval of 0", environ("INTERVAL=0"), []string{`INTERVAL: Invalid value: "0": ` + interval}},
+		{"an interval just below the shortest", environ("INTERVAL=9.999999ms"), []string{`INTERVAL: Invalid value: "9.999999ms": ` + interval}},
+		{"an interval just above the longest", environ("INTERVAL=168h0m0.000000001s"), []string{`INTERVAL: Invalid value: "168h0m0.000000001s": ` + interval}},
+		{"a negative interval", environ("INTERVAL=-5"), []string{`INTERVAL: Invalid value: "-5": ` + interval}},
+		{"seconds above 7 days", environ("DURATION=604801"), []string{`DURATION: Invalid value: "604801": ` + positive}},
+		{"seconds that overflow a duration", environ("DURATION=9223372037"), []string{`DURATION: Invalid value: "9223372037": ` + aTime}},
+		{"seconds that overflow 64 bits", environ("DURATION=99999999999999999999"), []string{`DURATION: Invalid value: "99999999999999999999": ` + aTime}},
+		{"a duration that overflows", environ("DURATION=2562048h"), []string{`DURATION: Invalid value: "2562048h": ` + aTime}},
+		{"a duration of 0", environ("DURATION=0"), []string{`DURATION: Invalid value: "0": ` + positive}},
+		{"a negative duration", environ("DURATION=-1s"), []string{`DURATION: Invalid value: "-1s": ` + positive}},
+		{"no duration without COUNT", environ("DURATION", "COUNT=0"), []string{noDuration}},
+		{"an ignored DURATION must still parse", environ("COUNT=3", "DURATION=soon"), []string{`DURATION: Invalid value: "soon": ` + aTime}},
+		{"an ignored MAX_DURATION must still parse", environ("MAX_DURATION=soon"), []string{`MAX_DURATION: Invalid value: "soon": ` + aTime}},
+		{"an ignored HASH_LABEL must still parse", environ("HASH", "SELECTOR=a=b", "HASH_LABEL=-"), []string{`HASH_LABEL: Invalid value: "-": must be a label key: ` + name}},
+		{"MAX_DURATION of 0 with COUNT", environ("COUNT=3", "MAX_DURATION=0"), []string{`MAX_DURATION: Invalid value: "0": ` + positive}},
+		{"MAX_DURATION above 7 days with COUNT", environ("COUNT=3", "MAX_DURATION=604801"), []string{`MAX_DURATION: Invalid value: "604801": ` + positive}},
+		{"a fractional count", environ("COUNT=1.5"), []string{`COUNT: Invalid value: "1.5": ` + number}},
+		{"a negative count", environ("COUNT=-1"), []string{`COUNT: Invalid value: "-1": must be at least 0`}},
+		{"an invalid count does not require DURATION", environ("COUNT=x", "DURATION"), []string{`COUNT: Invalid value: "x": ` + number}},
+		{"a negative count does not require DURATION", environ("COUNT=-1", "DURATION"), []string{`COUNT: Invalid value: "-1": must be at least 0`}},
+		{"no limit", environ("CRASH_LIMIT"), []string{noLimit}},
+		{"a limit of 0", environ("CRASH_LIMIT=0"), []string{`CRASH_LIMIT: Invalid value: "0": must be at least 1`}},
+		{"a negative limit", environ("CRASH_LIMIT=-2"), []string{`CRASH_LIMIT: Invalid value: "-2": must be at least 1`}},
+		{"a limit that overflows", environ("CRASH_LIMIT=9223372036854775808"), []string{`CRASH_LIMIT: Invalid value: "9223372036854775808": ` + number}},
+		{"a limit in hexadecimal", environ("CRASH_LIMIT=0x10"), []string{`CRASH_LIMIT: Invalid value: "0x10": ` + number}},
+		{"a limit that is not a number", environ("CRASH_LIMIT=NaN"), []string{`CRASH_LIMIT: Invalid value: "NaN": ` + number}},
+		{"a namespace with capitals", environ("NAMESPACE=Prod"), []string{`NAMESPACE: Invalid value: "Prod": must be a namespace name: ` + label}},
+		{"a namespace with a slash", environ("NAMESPACE=a/b"), []string{`NAMESPACE: Invalid value: "a/b": must be a namespace name: ` + label}},
+		{"a selector that does not parse", environ("SELECTOR=a=b=c"), []string{`SELECTOR: Invalid value: "a=b=c": ` + selector + `found '=', expected: ',' or 'end of string'`}},
+		{"a selector without requirements", environ("HASH", "SELECTOR=,"), []string{`SELECTOR: Invalid value: ",": ` + selector + `found ',', expected: !, identifier, or 'end of string'`}},
+		{"a selector with an invalid key", environ("SELECTOR=-=b"), []string{`SELECTOR: Invalid value: "-=b": ` + selector + `unable to parse requirement: label: Invalid value: "-": ` + name}},
+		{"a negative MIN_PODS", environ("MIN_PODS=-1"), []string{`MIN_PODS: Invalid value: "-1": must be at least 0`}},
+		{"REQUIRE_READY with another word", environ("REQUIRE_READY=maybe"), []string{`REQUIRE_READY: Invalid value: "maybe": must be true, 1, yes, on or false, 0, no, off`}},
+		{"a container name with a space", environ("IGNORE_CONTAINERS=web,a b"), []string{`IGNORE_CONTAINERS: Invalid value: "a b": must be a container name: ` + label}},
+		{"two invalid container names are one error", environ("IGNORE_CONTAINERS=a_,b_"), []string{`IGNORE_CONTAINERS: Invalid value: "a_": must be a container name: ` + label}},
+		{"no container name", environ("IGNORE_CONTAINERS=,"), []string{`IGNORE_CONTAINERS: Invalid value: ",": must be a comma-separated list`}},
+		{"an exit code below 0", environ("IGNORE_EXIT_CODES=-1"), []string{`IGNORE_EXIT_CODES: Invalid value: "-1": must be an exit code from 0 to 255`}},
+		{"an exit code above 255", environ("IGNORE_EXIT_CODES=3,256"), []string{`IGNORE_EXIT_CODES: Invalid value: "256": must be an exit code from 0 to 255`}},
+		{"an exit code that is not a number", environ("IGNORE_EXIT_CODES=1,x"), []string{`IGNORE_EXIT_CODES: Invalid value: "1,x": must be comma-separated whole numbers`}},
+		{"no exit code", environ("IGNORE_EXIT_CODES=,"), []string{`IGNORE_EXIT_CODES: Invalid value: ",": must be a comma-separated list`}},
+		{"another baseline", environ("BASELINE=begin"), []string{`BASELINE: Unsupported value: "begin": supported values: "absolute", "start"`}},
+		{"a negative grace", environ("API_GRACE=-1"), []string{`API_GRACE: Invalid value: "-1": must be at least 0 and at most 7 days`}},
+		{"a grace above 7 days", environ("API_GRACE=604801"), []string{`API_GRACE: Invalid value: "604801": must be at least 0 and at most 7 days`}},
+		{"another log format", environ("LOG_FORMAT=xml"), []string{`LOG_FORMAT: Unsupported value: "xml": supported values: "text", "json"`}},
+		{"negative log lines", environ("CRASH_LOG_LINES=-1"), []string{`CRASH_LOG_LINES: Invalid value: "-1": must be at least 0`}},
+		{"control characters are quoted", environ("INTERVAL=5\x1b[31m\nx"), []string{`INTERVAL: Invalid value: "5\x1b[31m\nx": ` + aTime}},
+		{"a value of 200 bytes is whole", environ("INTERVAL=" + nines), []string{`INTERVAL: Invalid value: "` + nines + `": ` + aTime}},
+		{"a longer value is cut", environ("INTERVAL=" + nines + "9"), []string{`INTERVAL: Invalid value: "` + nines + `…": ` + aTime}},
+		{"a value is cut between characters", environ("INTERVAL=5" + strings.Repeat("é", 100)), []string{`INTERVAL: Invalid value: "5` + strings.Repeat("é", 99) + `…": ` + aTime}},
+		{"all errors together, in the order of the variables",
+			environ("CRASH_LIMIT=x", "HASH={{args.hash}}", "INTERVAL=x", "COUNT=x", "MAX_DURATION=-1", "DURATION=-1", "BASELINE=x", "NAMESPACE=/",
+				"MIN_PODS=x", "API_GRACE=x", "IGNORE_EXIT_CODES=x"),
+			[]string{
+				`HASH: Invalid value: "{{args.hash}}": ` + placeholder,
+				`INTERVAL: Invalid value: "x": ` + aTime,
+				`COUNT: Invalid value: "x": ` + number,
+				`MAX_DURATION: Invalid value: "-1": ` + positive,
+				`DURATION: Invalid value: "-1": ` + positive,
+				`CRASH_LIMIT: Invalid value: "x": ` + number,
+				`NAMESPACE: Invalid value: "/": must be a namespace name: ` + label,
+				`MIN_PODS: Invalid value: "x": ` + number,
+				`IGNORE_EXIT_CODES: Invalid value: "x": must be comma-separated whole numbers`,
+				`BASELINE: Unsupported value: "x": supported values: "absolute", "start"`,
+				`API_GRACE: Invalid value: "x": ` + aTime,
+			}},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
 			_, err := config.Parse(test.environ)
-			var faults config.Faults
-			if !errors.As(err, &faults) {
-				t.Fatalf("got error %v, want Faults", err)
-			}
-			if err.Error() != test.want {
-				t.Errorf("\n got: %s\nwant: %s", err, test.want)
+			got := texts(t, err)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("\n got: %s\nwant: %s", strings.Join(got, "\n      "), strings.Join(test.want, "\n      "))
 			}
 		})
+	}
+}
+
+// texts returns the text of each error that err consists of.
+func texts(t *testing.T, err error) []string {
+	t.Helper()
+	all, ok := err.(utilerrors.Aggregate)
+	if !ok {
+		t.Fatalf("got error %v, want an Aggregate", err)
+	}
+	var texts []string
+	for _, err := range all.Errors() {
+		texts = append(texts, err.Error())
+	}
+	return texts
+}
+
+// The report of an invalid configuration shows what is known.
+func TestTheConfigBesideAnErrorHoldsTheValidValues(t *testing.T) {
+	cfg, err := config.Parse([]string{"HASH=a", "INTERVAL=x", "CRASH_LIMIT=7", "NAMESPACE=shop", "LOG_FORMAT=json", "COUNT=-1", "BASELINE=x"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if cfg.CrashLimit != 7 || cfg.Namespace != "shop" || cfg.LogFormat != config.LogJSON ||
+		text(cfg.Selectors) != "[rollouts-pod-template-hash=a pod-template-hash=a]" {
+		t.Errorf("a valid value is missing: %+v", cfg)
+	}
+	if cfg.Interval != 0 || cfg.Count != 0 || cfg.Baseline != "" {
+		t.Errorf("an invalid value is not the zero value: %+v", cfg)
+	}
+
+	for _, invalid := range []string{"HASH=<", "SELECTOR=,", "HASH_LABEL=-"} {
+		if cfg, _ := config.Parse(append(environ("SELECTOR=a=b"), invalid)); cfg.Selectors != nil {
+			t.Errorf("with %s, the selectors are %v", invalid, cfg.Selectors)
+		}
 	}
 }
 
@@ -190,13 +269,15 @@ func TestWarnings(t *testing.T) {
 	tests := []struct {
 		claim   string
 		environ []string
-		want    string
+		want    []string
 	}{
-		{"COUNT wins over DURATION", environ("COUNT=3"), "DURATION is ignored, because COUNT is set: the run ends after 3 checks"},
-		{"MAX_DURATION is for COUNT", environ("MAX_DURATION=5"), "MAX_DURATION is ignored, because COUNT is not set: DURATION decides"},
-		{"HASH_LABEL is for HASH", environ("HASH", "HASH_LABEL=a", "SELECTOR=a=b"), "HASH_LABEL is ignored, because HASH is not set: SELECTOR decides"},
-		{"a misspelt variable", environ("REQUIREREADY=on"), `"REQUIREREADY" is set, but the variable is called REQUIRE_READY: it is ignored`},
-		{"a variable in lower case", environ("crash_limit=1"), `"crash_limit" is set, but the variable is called CRASH_LIMIT: it is ignored`},
+		{"COUNT takes precedence over DURATION", environ("COUNT=3"), []string{"DURATION is ignored because COUNT is set: the run ends after 3 checks"}},
+		{"MAX_DURATION belongs to COUNT", environ("MAX_DURATION=5"), []string{"MAX_DURATION is ignored because COUNT is not set: the run ends after DURATION"}},
+		{"HASH_LABEL belongs to HASH", environ("HASH", "HASH_LABEL=a", "SELECTOR=a=b"), []string{"HASH_LABEL is ignored because HASH is not set"}},
+		{"misspelt variables", environ("REQUIREREADY=on", "REQUIRE-READY=on"), []string{
+			`"REQUIRE-READY" is ignored: did you mean REQUIRE_READY?`, `"REQUIREREADY" is ignored: did you mean REQUIRE_READY?`}},
+		{"a variable in lower case", environ("crash_limit=1"), []string{`"crash_limit" is ignored: did you mean CRASH_LIMIT?`}},
+		{"a short name may belong to another program", environ("hash=1", "Count=2", "debug=3"), nil},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
@@ -204,40 +285,88 @@ func TestWarnings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(cfg.Warnings, "; "); got != test.want {
-				t.Errorf("\n got: %s\nwant: %s", got, test.want)
+			if !slices.Equal(cfg.Warnings, test.want) {
+				t.Errorf("\n got: %q\nwant: %q", cfg.Warnings, test.want)
+			}
+		})
+	}
+
+	cfg, err := config.Parse(environ("CRASH_LIMIT", "CRASHLIMIT=5", "COUNT=x", "MAX_DURATION=5"))
+	if want := []string{`"CRASHLIMIT" is ignored: did you mean CRASH_LIMIT?`}; err == nil || !slices.Equal(cfg.Warnings, want) {
+		t.Errorf("beside the error %v, the warnings are %q, want %q", err, cfg.Warnings, want)
+	}
+}
+
+// full sets every variable to a value that is not its default, in the order of the documentation.
+var full = []string{"HASH=a", "INTERVAL=5s", "COUNT=2", "MAX_DURATION=1m", "DURATION=2m", "CRASH_LIMIT=5", "DEBUG=on", "NAMESPACE=prod",
+	"SELECTOR=app=web", "HASH_LABEL=hash", "MIN_PODS=3", "REQUIRE_READY=yes", "IGNORE_CONTAINERS=a, b", "IGNORE_EXIT_CODES=3", "BASELINE=start",
+	"API_GRACE=30", "LOG_FORMAT=json", "CRASH_LOG_LINES=7"}
+
+func TestNonDefault(t *testing.T) {
+	tests := []struct {
+		claim   string
+		environ []string
+		names   []string
+		want    []string
+	}{
+		{"all variables, as they were given, in order", slices.Sorted(slices.Values(full)), nil, full},
+		{"values are trimmed", environ("BASELINE= start "), []string{"BASELINE"}, []string{"BASELINE=start"}},
+		{"only the named variables", full, []string{"REQUIRE_READY", "MIN_PODS", "TERM"}, []string{"MIN_PODS=3", "REQUIRE_READY=yes"}},
+		{"a default that is given in other words is left out", environ("COUNT=00", "DEBUG=FALSE", "MIN_PODS=+1", "REQUIRE_READY=no", "BASELINE=absolute",
+			"API_GRACE=1m", "LOG_FORMAT=text", "CRASH_LOG_LINES=0"), nil, environ()},
+		{"a zero that is not the default is named", environ("MIN_PODS=0", "API_GRACE=0"), []string{"MIN_PODS", "API_GRACE"}, []string{"MIN_PODS=0", "API_GRACE=0"}},
+		{"other variables of the environment are left out", environ("TERM=dumb", "TOKEN=secret"), nil, environ()},
+	}
+	for _, test := range tests {
+		t.Run(test.claim, func(t *testing.T) {
+			cfg, err := config.Parse(test.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cfg.NonDefault(test.names...); !slices.Equal(got, test.want) {
+				t.Errorf("\n got: %q\nwant: %q", got, test.want)
 			}
 		})
 	}
 }
 
-// Every variable that is documented is read, and the other way round.
-func TestVariablesAreThoseThatAreRead(t *testing.T) {
-	full := []string{"HASH=a", "INTERVAL=5s", "COUNT=2", "MAX_DURATION=1m0s", "DURATION=2m0s", "CRASH_LIMIT=5", "DEBUG=on", "NAMESPACE=prod",
-		"SELECTOR=app=web", "HASH_LABEL=hash", "MIN_PODS=3", "REQUIRE_READY=on", "IGNORE_CONTAINERS=a,b", "BASELINE=start", "API_GRACE=30s",
-		"LOG_FORMAT=json", "CRASH_LOG_LINES=7"}
-	cfg, err := config.Parse(full)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := cfg.Environ(); !slices.Equal(got, full) {
-		t.Errorf("printed back:\n got %q\nwant %q", got, full)
-	}
+func TestEveryVariableIsDocumentedInOrder(t *testing.T) {
 	var names []string
 	for _, v := range config.Variables {
 		names = append(names, v.Name)
 		if v.Meaning == "" || v.Default == "" {
-			t.Errorf("%s is not documented", v.Name)
+			t.Errorf("%s is not documented: %+v", v.Name, v)
 		}
 	}
-	for i, pair := range full {
-		if name, _, _ := strings.Cut(pair, "="); i >= len(names) || names[i] != name {
-			t.Errorf("variable %d: %q is not documented in its place: %q", i, name, names)
+	var want []string
+	for _, pair := range full {
+		name, _, _ := strings.Cut(pair, "=")
+		want = append(want, name)
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("\n got: %q\nwant: %q", names, want)
+	}
+
+	defaults := map[string]string{"INTERVAL": "required", "MIN_PODS": "1", "SELECTOR": "none"}
+	for _, v := range config.Variables {
+		if want, ok := defaults[v.Name]; ok && v.Default != want {
+			t.Errorf("the default of %s is %q, want %q", v.Name, v.Default, want)
 		}
 	}
 }
 
-// For the race detector: who gates several releases at once parses several configurations at once.
+func TestValidateNamespace(t *testing.T) {
+	if err := config.ValidateNamespace("shop"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"", "a.b", strings.Repeat("a", 64)} {
+		if err := config.ValidateNamespace(name); err == nil || !strings.HasPrefix(err.Error(), "must be a namespace name: ") {
+			t.Errorf("namespace %q: %v", name, err)
+		}
+	}
+}
+
+// This test is for the race detector.
 func TestParseIsSafeForConcurrentUse(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
@@ -250,27 +379,66 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 	all.Wait()
 }
 
-// What Parse accepts it prints back and accepts again; and it never panics.
+// Whatever the environment is, Parse returns a configuration within the documented limits, or an error for each invalid
+// variable. It returns the same each time.
 func FuzzParse(f *testing.F) {
 	f.Add("HASH=a\x00INTERVAL=5\x00DURATION=300\x00CRASH_LIMIT=5")
 	f.Add("SELECTOR=a in (b, c),!d\x00INTERVAL=1m\x00COUNT=3\x00MAX_DURATION=2m\x00CRASH_LIMIT=5\x00DEBUG=1\x00MIN_PODS=0\x00API_GRACE=0")
 	f.Add("HASH={{args.hash}}\x00INTERVAL=NaN\x00DURATION=-1\x00CRASH_LIMIT=9223372036854775808")
-	f.Add("=x\x00HASH\x00IGNORE_CONTAINERS=,\x00SELECTOR=,\x00HASH_LABEL=a/b/c")
+	f.Add("=x\x00HASH\x00IGNORE_CONTAINERS=,\x00SELECTOR=,\x00HASH_LABEL=a/b/c\x00IGNORE_EXIT_CODES=1,256")
+	f.Add("SELECTOR=a=" + strings.Repeat("-", 5000)) // the parser's error repeats the value
+	f.Add(strings.Join(full, "\x00"))
 	f.Fuzz(func(t *testing.T, joined string) {
-		first, err := config.Parse(strings.Split(joined, "\x00"))
+		environ := strings.Split(joined, "\x00")
+		cfg, err := config.Parse(environ)
+		if again, errAgain := config.Parse(environ); !reflect.DeepEqual(cfg, again) || !reflect.DeepEqual(err, errAgain) {
+			t.Fatalf("parsed twice, the results differ:\n%+v, %v\n%+v, %v", cfg, err, again, errAgain)
+		}
 		if err != nil {
-			var faults config.Faults
-			if !errors.As(err, &faults) || len(faults) == 0 {
-				t.Fatalf("an error that is no list of faults: %v", err)
-			}
+			checkErrors(t, err)
 			return
 		}
-		second, err := config.Parse(first.Environ())
-		if err != nil {
-			t.Fatalf("accepted %q, but not what it printed back, %q: %v", joined, first.Environ(), err)
+
+		within := func(d, least time.Duration) bool { return least <= d && d <= week }
+		switch {
+		case !within(cfg.Interval, 10*time.Millisecond), !within(cfg.APIGrace, 0),
+			cfg.Count == 0 && !within(cfg.Duration, 1), cfg.Count > 0 && cfg.MaxDuration != 0 && !within(cfg.MaxDuration, 1):
+			t.Fatalf("a time is out of range: %+v", cfg)
+		case cfg.Count < 0, cfg.CrashLimit < 1, cfg.MinPods < 0, cfg.CrashLogLines < 0:
+			t.Fatalf("a number is out of range: %+v", cfg)
+		case slices.ContainsFunc(cfg.IgnoreExitCodes, func(code int32) bool { return code < 0 || code > 255 }):
+			t.Fatalf("an exit code is out of range: %+v", cfg)
+		case cfg.Baseline != config.BaselineAbsolute && cfg.Baseline != config.BaselineStart, cfg.LogFormat != config.LogText && cfg.LogFormat != config.LogJSON:
+			t.Fatalf("a word is unknown: %+v", cfg)
+		case cfg.Namespace != "" && config.ValidateNamespace(cfg.Namespace) != nil:
+			t.Fatalf("the namespace %q is invalid", cfg.Namespace)
+		case len(cfg.Selectors) == 0:
+			t.Fatalf("no selector: %+v", cfg)
 		}
-		if a, b := first.Environ(), second.Environ(); !slices.Equal(a, b) || selectorsOf(first) != selectorsOf(second) {
-			t.Fatalf("printed back %q, then %q", a, b)
+		for _, selector := range cfg.Selectors {
+			if _, err := labels.Parse(selector.String()); err != nil || selector.Empty() {
+				t.Fatalf("the selector %q is invalid: %v", selector, err)
+			}
 		}
 	})
+}
+
+// checkErrors checks that err is a list of errors of different variables, in order, with short values.
+func checkErrors(t *testing.T, err error) {
+	t.Helper()
+	last := -1
+	for i, err := range err.(utilerrors.Aggregate).Errors() {
+		err := err.(*field.Error)
+		place := slices.IndexFunc(config.Variables, func(v config.Variable) bool { return v.Name == err.Field })
+		if place <= last {
+			t.Fatalf("error %d is not in order: %v", i, err)
+		}
+		last = place
+		if len(err.Error()) > 2000 {
+			t.Fatalf("error %d has %d bytes", i, len(err.Error()))
+		}
+	}
+	if last < 0 {
+		t.Fatal("no error in the list")
+	}
 }
