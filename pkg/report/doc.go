@@ -1,40 +1,42 @@
-// Package report tells people and programs how a run goes and how it ended.
+// Package report tells people and programs about a run. It makes every sentence from the facts of a [runner.Outcome] and
+// of the run's events.
 //
-//   - [ExitCodes] maps each verdict to the exit code, which is the answer for the Job controller and for pipelines.
-//   - [JSONLine] is the one line on standard output, for programs.
-//   - [Log] is what people read on standard error: text or JSON.
-//   - [TerminationMessage] is what kubectl describe pod shows.
-//   - [Progress] is the line that a terminal shows meanwhile.
+//   - [Code] maps a verdict to the exit code. [ExitCodes] documents the exit codes.
+//   - [Reason] is the verdict's sentence.
+//   - [JSONLine] is the line on standard output, for programs.
+//   - [Log] is the log on standard error: text or JSON.
+//   - [Progress] is the line that is redrawn on a terminal.
+//   - [TerminationMessage] is the text that kubectl describe pod shows.
 //
-// # Promises
+// # Guarantees
 //
-//   - Text that comes from the cluster is printed with control characters escaped: it can forge neither a line of the
-//     log nor a terminal sequence.
-//   - Output that is broken or stuck changes no verdict and delays the end of a run by seconds at most (less than one, if it was interrupted), see [Detached].
+//   - Text from the cluster is printed with control characters escaped. It can forge neither a log line nor a terminal
+//     sequence.
+//   - Output that fails or that nobody reads neither fails nor blocks the run, see [Detached].
 //
-// # The log as JSON
+// # The JSON log
 //
-// Each line is one object of log/slog: time, level, msg (the sentence that the text log shows) and event, which tells
-// what the line is about. Events, and the keys that each may have besides:
+// Each line is a JSON object of log/slog: time, level, msg (the sentence of the text log), event, and keys that depend on
+// the event:
 //
-//	start             version, namespace, selector, intervalSeconds, expectedSeconds, latestSeconds, limit
-//	podsAppeared      appeared (names, at most 20), pods (how many there are now)
-//	podsGone          gone (names, at most 20), pods
-//	noPods            pods
-//	crash             crashes (so far, of all containers), limit, pod, container, kind, containerCrashes, exitCode,
-//	                  signal, reason, message, finishedAt
-//	moreCrashes       crashes, limit, containers (how many more crashed at this check)
-//	cannotStart       pod, container, reason, message
-//	moreCannotStart   containers
-//	checkFailed       error, failures (in a row), retrySeconds, giveUpSeconds
-//	checksRecovered   failures, unobservedSeconds
-//	check             check (its number), pods, crashes, notReady, tookSeconds, closing; only with DEBUG
-//	lastWords         pod, container, log
-//	crashedContainer  pod, container, kind, containerCrashes, exitCode, signal, reason, message, finishedAt
-//	summary           checks, failedChecks, pods, elapsedSeconds, longestGapSeconds
-//	verdict           verdict, exitCode, crashes, limit; always the last line
-//	linesLost         lines
-//	fault, warning, advice, info, debug
+//	start               version, namespace, selector, intervalSeconds, expectedSeconds, latestSeconds, limit
+//	podsAppeared        names (at most 20), pods (how many there are now)
+//	podsGone            names (at most 20), pods
+//	noPods
+//	crash               crashes (so far, of all containers), limit, crashed
+//	podFailed           pod, reason, message
+//	cannotStart         pod, container (empty: the whole pod), reason, message
+//	nodeUnreported      node, names (of its pods, at most 20)
+//	omitted             omitted (number of lines that were left out because one check has too many of them)
+//	checkFailed         error, failures (in a row), retrySeconds, giveUpSeconds
+//	checksRecovered     failures, unobservedSeconds
+//	check               check (its number), pods, ran, crashes, notReady, cannotStart, tookSeconds, final; only with DEBUG
+//	logLines            pod, container, log
+//	crashedContainer    crashed
+//	summary             checks, failedChecks, pods, elapsedSeconds, longestGapSeconds
+//	configurationError
+//	verdict             verdict, exitCode, crashes, limit; always the last line
+//	warning, advice, info, debug
 //
-// Names and meanings of events and keys do not change; new ones may come. What is unknown is left out.
+// crashed is an object with the same keys as those in containers of [JSONLine].
 package report

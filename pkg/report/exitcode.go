@@ -9,21 +9,21 @@ import (
 // ExitCode documents the exit code of one verdict.
 type ExitCode struct {
 	Verdict runner.Verdict
-	Code    string // for people: that of an interrupted run depends on the signal
+	Code    string // for people: the exit code of an interrupted run depends on the signal
 	Meaning string
 	Remedy  string // what to do about it
 }
 
-// ExitCodes lists the exit codes in their order, for the usage text and the README.
+// ExitCodes lists the exit codes in ascending order, for the usage text and the README.
 var ExitCodes = []ExitCode{
-	{runner.Pass, "0", "the window closed below the limit", "let the release go on"},
-	{runner.Fail, "1", "CRASH_LIMIT was reached", "roll back; the log names the containers that crashed, and why"},
-	{runner.Invalid, "2", "configuration or usage error; nothing was checked", "mend what the message names, then run it again"},
-	{runner.Inconclusive, "3", "could not observe: the API server is unreachable or denies access, or fewer than MIN_PODS pods matched",
-		"do not promote; mend what the reason names (permissions, network, HASH, NAMESPACE), then run it again"},
-	{runner.NotReady, "4", "REQUIRE_READY is on, and a pod was not Ready at the closing check", "do not promote; kubectl describe pod says why it is not Ready"},
-	{runner.Interrupted, "128+n", "ended by signal n before there was a verdict (143: SIGTERM, 130: SIGINT)",
-		"do not promote; find out who ended it (a deleted Job, its deadline, an eviction), then run it again"},
+	{runner.Pass, "0", "the window closed below CRASH_LIMIT", "let the release proceed"},
+	{runner.Fail, "1", "CRASH_LIMIT was reached", "roll back; the log names the crashed containers and the reasons"},
+	{runner.Invalid, "2", "configuration or usage error; nothing was checked", "fix the reported problem, then run it again"},
+	{runner.Inconclusive, "3", "could not observe: API server unreachable or access denied; or the release never ran, or is gone",
+		"do not promote; fix what the reason names (permissions, network, HASH, NAMESPACE, an image), then run it again"},
+	{runner.NotReady, "4", "REQUIRE_READY is on, and a pod was not Ready at the final check", "do not promote; kubectl describe pod shows why the pod is not Ready"},
+	{runner.Interrupted, "128+n", "ended by signal n before a verdict was reached (143: SIGTERM, 130: SIGINT)",
+		"do not promote; find out what ended the run (a deleted Job, its deadline, an eviction), then run it again"},
 }
 
 // Code returns the exit code of an outcome.
@@ -43,5 +43,5 @@ func Code(o runner.Outcome) int {
 		}
 		return 128 + int(syscall.SIGTERM)
 	}
-	return 3 // inconclusive, and whatever is no verdict
+	return 3 // inconclusive, and anything that is not a verdict
 }

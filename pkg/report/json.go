@@ -11,26 +11,27 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// Result is an outcome together with what it was about.
+// Result is an outcome together with what the program knows about the run.
 type Result struct {
 	runner.Outcome
 	Namespace string // empty: unknown
-	Limit     int64  // CRASH_LIMIT; 0: unknown
 
-	// Faults are those of a configuration, a sentence each, if that is why the verdict is Invalid.
-	Faults []string
+	// Errors are those of an invalid configuration, one sentence each. [Outcome.Err] may hold another error.
+	Errors []string
 }
 
-// mostContainers is the number of crashed containers in the JSON line.
-const mostContainers = 20
+// reason is the sentence of the verdict, or all configuration errors.
+func (r Result) reason() string {
+	if len(r.Errors) > 0 {
+		return strings.Join(r.Errors, "; ")
+	}
+	return Reason(r.Outcome)
+}
 
-// longestReasonText is in bytes; most reasons are a tenth of it.
-const longestReasonText = 4000
-
-// jsonLine is the line on standard output. Crashes comes first, as in the container that crashcheck replaces.
-// A nil pointer is an unknown value.
+// jsonLine is the line on standard output. Crashes comes first, as in the container that crashcheck replaces. A nil pointer
+// is an unknown value.
 type jsonLine struct {
-	Crashes           int64           `json:"Crashes"`
+	Crashes           int64
 	Verdict           runner.Verdict  `json:"verdict"`
 	Reason            string          `json:"reason"`
 	Limit             *int64          `json:"limit"`
@@ -44,9 +45,10 @@ type jsonLine struct {
 	Containers        []jsonContainer `json:"containers"`
 }
 
+// jsonContainer is a crashed container, in the line and in the JSON log.
 type jsonContainer struct {
 	Pod        string       `json:"pod"`
-	Container  string       `json:"container"`
+	Container  *string      `json:"container"`
 	Kind       checker.Kind `json:"kind"`
 	Crashes    int64        `json:"crashes"`
 	ExitCode   *int32       `json:"exitCode"`
@@ -56,55 +58,58 @@ type jsonContainer struct {
 	FinishedAt *time.Time   `json:"finishedAt"`
 }
 
-// JSONLine returns the result as one line of JSON, with its line end. Whatever the result holds, it is valid JSON.
+func newJSONContainer(c checker.ContainerCrashes) jsonContainer {
+	out := jsonContainer{Pod: c.Pod, Container: known(c.Container), Kind: c.Kind, Crashes: c.Crashes}
+	if t := c.Termination; t != nil {
+		if c.Kind != checker.Pod {
+			out.ExitCode = &t.ExitCode
+		}
+		out.Signal, out.Reason, out.Message = known(t.Signal), known(t.Reason), known(strings.TrimSpace(t.Message))
+		if t.FinishedAt.Year() <= 9999 { // JSON cannot hold later times
+			out.FinishedAt = known(t.FinishedAt)
+		}
+	}
+	return out
+}
+
+const (
+	// maxContainers is the number of crashed containers in the line.
+	maxContainers = 20
+	// maxReason and maxLine are in bytes. A pipe holds 64 KiB that nobody reads: a longer line could be truncated.
+	maxReason, maxLine = 4000, 60_000
+)
+
+// JSONLine returns the result as one line of valid JSON, with its line end.
 func JSONLine(r Result) []byte {
 	line := jsonLine{
-		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.Reason, longestReasonText), Limit: known(r.Limit),
+		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.reason(), maxReason), Limit: known(max(r.Plan.CrashLimit, 0)),
 		Checks: r.Checks, FailedChecks: r.FailedChecks, Pods: r.Pods,
 		Namespace: known(r.Namespace), Selector: known(r.Selector),
 		ElapsedSeconds: seconds(r.Elapsed), LongestGapSeconds: seconds(r.LongestGap),
 		Containers: []jsonContainer{},
 	}
-	for _, c := range r.Containers[:min(len(r.Containers), mostContainers)] {
-		out := jsonContainer{Pod: c.Pod, Container: c.Container, Kind: c.Kind, Crashes: c.Crashes}
-		if end := c.End; end != nil {
-			out.ExitCode = &end.ExitCode
-			out.Signal, out.Reason, out.Message = known(end.Signal), known(end.Reason), known(strings.TrimSpace(end.Message))
-			if !end.FinishedAt.IsZero() {
-				out.FinishedAt = &end.FinishedAt
-			}
-		}
-		line.Containers = append(line.Containers, out)
+	for _, c := range r.Containers[:min(len(r.Containers), maxContainers)] {
+		line.Containers = append(line.Containers, newJSONContainer(c))
 	}
-	text := encodeLine(line)
-	for len(text) > longestLine && len(line.Containers) > 0 {
+	text := line.encode()
+	for len(text) > maxLine && len(line.Containers) > 0 {
 		line.Containers = line.Containers[:len(line.Containers)-1]
-		text = encodeLine(line)
+		text = line.encode()
 	}
 	return text
 }
 
-// longestLine is in bytes: what a pipe holds without being read. A line beyond it could be cut off.
-const longestLine = 60_000
-
-func encodeLine(line jsonLine) []byte {
+func (l jsonLine) encode() []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(line); err != nil {
-		// Only a time that JSON cannot hold gets here (a year of five digits). The verdict must not be lost for it.
-		for i := range line.Containers {
-			line.Containers[i].FinishedAt = nil
-		}
-		b.Reset()
-		_ = encoder.Encode(line)
-	}
+	_ = encoder.Encode(l) // nothing in it can fail
 	return append(escapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), '\n')
 }
 
 // known returns nil for the value that stands for an unknown one.
 func known[T comparable](value T) *T {
-	if zero := *new(T); value == zero {
+	if value == *new(T) {
 		return nil
 	}
 	return &value

@@ -7,26 +7,22 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// Progress draws one line on a terminal, again and again in place: a bar over the window (or the checks), the time
-// left, crashes of limit, pods. What is written through it appears above that line.
+// Progress draws one line on a terminal: crashes of the limit, time left, checks done, pods. It redraws the line in place,
+// every second and when something happens. What is written to it appears above the line.
 type Progress struct {
 	plan  runner.Plan
 	width func() int // of the terminal, in characters
 
-	mu    sync.Mutex
-	w     io.Writer
-	start time.Time
-
-	checks, crashes int64
-	pods            int
-	lastCheck       time.Time
-	failures        int64
-	givesUp         time.Time
+	mu        sync.Mutex
+	w         io.Writer
+	start     time.Time
+	last      runner.Checked
+	lastCheck time.Time // when last was made
+	failures  int64     // in a row
+	givesUp   time.Time
 
 	stop chan struct{}
 	done chan struct{}
@@ -34,26 +30,15 @@ type Progress struct {
 
 const (
 	eraseLine   = "\r\x1b[2K" // ECMA-48: EL 2
-	redrawEvery = 250 * time.Millisecond
+	redrawEvery = time.Second
 	silence     = 2 * time.Second // how late a check may be before the line says so
-
-	widestBar, narrowestBar = 24, 8
-	besidesBar              = len("100% []  ") // what the line holds besides the bar and the description
 )
 
-// NewProgress returns a progress line on the terminal w, which is this wide. It is drawn until [Progress.Close].
+// NewProgress returns a progress line on the terminal w, which has this width. It is drawn until [Progress.Close].
 func NewProgress(w io.Writer, width func() int, plan runner.Plan) *Progress {
 	p := &Progress{plan: plan, width: width, w: w, start: time.Now(), lastCheck: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.redraw()
 	return p
-}
-
-// total is the length of the bar: checks in COUNT mode, else milliseconds of the window.
-func (p *Progress) total() int64 {
-	if p.plan.Count > 0 {
-		return p.plan.Count
-	}
-	return max(p.plan.Duration.Milliseconds(), 1)
 }
 
 func (p *Progress) redraw() {
@@ -63,100 +48,73 @@ func (p *Progress) redraw() {
 	for {
 		select {
 		case <-ticker.C:
-			p.mu.Lock()
-			_, _ = io.WriteString(p.w, p.line())
-			p.mu.Unlock()
+			_, _ = p.Write(nil)
 		case <-p.stop:
 			return
 		}
 	}
 }
 
-// Write writes text above the line.
+// Write writes text above the line, and redraws the line.
 func (p *Progress) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := io.WriteString(p.w, eraseLine+string(text)); err != nil {
+	if _, err := io.WriteString(p.w, eraseLine+string(text)+p.line()); err != nil {
 		return 0, err
 	}
 	return len(text), nil
 }
 
-// Observe brings the line up to date.
+// Observe updates the line.
 func (p *Progress) Observe(event runner.Event) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	switch e := event.(type) {
 	case runner.Checked:
-		p.checks, p.crashes, p.pods = e.Number, e.Tally.Crashes, e.Tally.Pods
-		p.lastCheck, p.failures = time.Now(), 0
+		p.last, p.lastCheck, p.failures = e, time.Now(), 0
 	case runner.CheckFailed:
 		p.failures, p.givesUp = e.Failures, time.Now().Add(e.GiveUpIn)
 	}
+	p.mu.Unlock()
+	_, _ = p.Write(nil)
 }
 
-// Close erases the line for good.
+// Close erases the line.
 func (p *Progress) Close() {
 	close(p.stop)
 	<-p.done
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.width = func() int { return 0 }
 	_, _ = io.WriteString(p.w, eraseLine)
 }
 
-// line returns the line as it is now, with what erases the one before.
+// line returns the current line. The last column stays free, because some terminals wrap there.
 func (p *Progress) line() string {
-	width := p.width() - 1 // the last column is left free: some terminals wrap there
-	elapsed := time.Since(p.start)
-	description := p.description(elapsed)
-	bar := min(width-len(description)-besidesBar, widestBar)
-	if bar < narrowestBar {
-		return eraseLine + cut(description, max(width, 0))
+	now := time.Now()
+	parts := []string{fmt.Sprintf("crashes %d/%d", p.last.Tally.Crashes, p.plan.CrashLimit)}
+	parts = append(parts, p.silence(now)...)
+	if left := p.plan.Expected() - now.Sub(p.start); left > 0 {
+		parts = append(parts, duration(left.Round(time.Second))+" left")
 	}
-	position := elapsed.Milliseconds()
+	checks := count(p.last.Number, "check")
 	if p.plan.Count > 0 {
-		position = p.checks
+		checks = fmt.Sprintf("check %d/%d", p.last.Number, p.plan.Count)
 	}
-	return eraseLine + draw(position, p.total(), bar, description)
+	return cut(strings.Join(append(parts, checks, count(p.last.Tally.Pods, "pod")), ", "), max(p.width()-1, 0))
 }
 
-// draw returns a bar of this width, and the description after it. A new bar for each line: one that is kept draws only
-// what has changed since, while here it is the whole line that is drawn anew.
-func draw(position, total int64, width int, description string) string {
-	bar := progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(io.Discard),
-		progressbar.OptionSetWidth(width),
-		progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionShowDescriptionAtLineEnd(),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
-	)
-	_ = bar.Set64(min(position, total))
-	bar.Describe(description)
-	return strings.Trim(bar.String(), "\r ")
-}
-
-func (p *Progress) description(elapsed time.Duration) string {
-	parts := []string{fmt.Sprintf("crashes %d/%d", p.crashes, p.plan.CrashLimit)}
-	since := time.Since(p.lastCheck)
-	if p.failures > 0 || since-silence > p.plan.Interval { // what matters most then
-		news := "no check succeeded yet"
-		if p.checks > 0 {
-			news = "last check " + exact(since.Round(time.Second)) + " ago"
-		}
-		if left := time.Until(p.givesUp); p.failures > 0 && left >= time.Second {
-			news += ", gives up in " + exact(left.Round(time.Second))
-		}
-		if p.failures > 0 || p.checks > 0 {
-			parts = append(parts, news)
-		}
+// silence says for how long no check has succeeded, if a check is late or has failed.
+func (p *Progress) silence(now time.Time) []string {
+	since := now.Sub(p.lastCheck)
+	if p.failures == 0 && (p.last.Number == 0 || since <= p.plan.Interval+silence) {
+		return nil
 	}
-	if left := p.plan.Expected() - elapsed; left > 0 {
-		parts = append(parts, exact(left.Round(time.Second))+" left")
+	news := []string{"no successful check yet"}
+	if p.last.Number > 0 {
+		news[0] = "last check " + duration(since.Round(time.Second)) + " ago"
 	}
-	parts = append(parts, count(p.pods, "pod"))
-	if p.plan.Count > 0 {
-		return strings.Join(append(parts, fmt.Sprintf("check %d/%d", p.checks, p.plan.Count)), ", ")
+	if left := p.givesUp.Sub(now).Round(time.Second); p.failures > 0 && left > 0 {
+		news = append(news, "gives up in "+duration(left))
 	}
-	return strings.Join(append(parts, count(p.checks, "check")), ", ")
+	return news
 }

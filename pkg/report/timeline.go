@@ -2,116 +2,111 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// timeline collects when crashes were seen, and when nothing was. Times are counted from the start of the run.
+// timeline collects when crashes were seen, and when checks failed. Each of its cells stands for the same time: a second,
+// and twice as much whenever the cells are used up. Times are counted from the start of the run.
 type timeline struct {
-	crashes     []sighted
-	gaps        []gap
+	cells       []cell
+	step        time.Duration // of a cell; 0 before the first
 	lastSuccess time.Duration
 	failing     bool // the last attempt failed
 }
 
-type sighted struct {
-	at  time.Duration
-	new int64
+type cell struct {
+	crashes    int64
+	unobserved bool
 }
 
-// gap is a time in which checks failed.
-type gap struct{ from, till time.Duration }
+// maxCells is the length of the line, in characters.
+const maxCells = 60
 
-// longestTimeline is in characters; each stands for a whole number of seconds.
-const longestTimeline = 50
+// at returns the index of the cell for this time.
+func (t *timeline) at(at time.Duration) int {
+	t.step = max(t.step, time.Second)
+	for at/t.step >= maxCells {
+		for i := 0; i < len(t.cells); i += 2 {
+			merged := t.cells[i]
+			if i+1 < len(t.cells) {
+				merged.crashes += t.cells[i+1].crashes
+				merged.unobserved = merged.unobserved || t.cells[i+1].unobserved
+			}
+			t.cells[i/2] = merged
+		}
+		t.cells = t.cells[:(len(t.cells)+1)/2]
+		t.step *= 2
+	}
+	i := int(at / t.step)
+	for len(t.cells) <= i {
+		t.cells = append(t.cells, cell{})
+	}
+	return i
+}
 
 func (t *timeline) observe(event runner.Event) {
 	switch e := event.(type) {
 	case runner.Checked:
+		i := t.at(e.Elapsed)
+		for _, c := range e.Tally.New {
+			t.cells[i].crashes += c.New
+		}
 		if t.failing {
-			t.addGap(gap{t.lastSuccess, e.Elapsed})
+			t.addGap(e.Elapsed)
 		}
 		t.lastSuccess, t.failing = e.Elapsed, false
-		var crashed int64
-		for _, c := range e.Tally.New {
-			crashed += c.New
-		}
-		if crashed > 0 {
-			t.addCrashes(sighted{e.Elapsed, crashed})
-		}
 	case runner.CheckFailed:
 		t.failing = true
 	}
 }
 
-// No character stands for less than a second: what comes within one is kept together, so that a long run with a short
-// interval takes little memory.
-
-func (t *timeline) addGap(g gap) {
-	if n := len(t.gaps); n > 0 && g.from-t.gaps[n-1].till < time.Second {
-		t.gaps[n-1].till = g.till
-		return
+// addGap marks the time since the last successful check as unobserved, but not the cell of that check.
+func (t *timeline) addGap(end time.Duration) {
+	last, first := t.at(end), t.at(t.lastSuccess)
+	if t.lastSuccess > 0 && first < last {
+		first++
 	}
-	t.gaps = append(t.gaps, g)
+	for i := first; i <= last; i++ {
+		t.cells[i].unobserved = true
+	}
 }
 
-func (t *timeline) addCrashes(s sighted) {
-	if n := len(t.crashes); n > 0 && s.at.Truncate(time.Second) == t.crashes[n-1].at.Truncate(time.Second) {
-		t.crashes[n-1].new += s.new
-		return
-	}
-	t.crashes = append(t.crashes, s)
-}
-
-// draw shows a run that took this long as one line; it is empty where there is nothing to see.
+// draw returns the line for a run that took this long. It is empty if there were neither crashes nor failed checks.
 func (t *timeline) draw(elapsed time.Duration) string {
-	gaps := t.gaps
+	t.at(elapsed)
 	if t.failing {
-		gaps = append(gaps, gap{t.lastSuccess, elapsed})
-	}
-	if len(t.crashes) == 0 && len(gaps) == 0 {
-		return ""
-	}
-	step := max((elapsed/longestTimeline + time.Second - 1).Truncate(time.Second), time.Second)
-	cell := func(at time.Duration) int { return int(at / step) }
-	counts := make([]int64, cell(elapsed)+1)
-	unobserved := make([]bool, len(counts))
-	for _, g := range gaps {
-		first, last := cell(g.from), min(cell(g.till), len(counts)-1)
-		if g.from > 0 && first < last {
-			first++ // it holds the check that succeeded
-		}
-		for i := first; i <= last; i++ {
-			unobserved[i] = true
-		}
-	}
-	for _, s := range t.crashes {
-		counts[min(cell(s.at), len(counts)-1)] += s.new
+		t.addGap(elapsed)
 	}
 	var b strings.Builder
-	for i, n := range counts {
+	for _, c := range t.cells {
 		switch {
-		case n > 9:
+		case c.crashes > 9:
 			b.WriteByte('+')
-		case n > 0:
-			fmt.Fprint(&b, n)
-		case unobserved[i]:
+		case c.crashes > 0:
+			fmt.Fprint(&b, c.crashes)
+		case c.unobserved:
 			b.WriteByte('?')
 		default:
 			b.WriteByte('.')
 		}
 	}
-	legend := []string{"timeline", exact(step) + " a character"}
-	if len(t.crashes) > 0 {
-		legend = append(legend, "digits are crashes")
+	line := b.String()
+	if !strings.ContainsAny(line, "123456789+?") {
+		return ""
 	}
-	if strings.Contains(b.String(), "+") {
-		legend = append(legend, "+ more than 9")
+	legend := []string{duration(t.step) + " per character"}
+	if slices.ContainsFunc(t.cells, func(c cell) bool { return c.crashes > 0 }) {
+		legend = append(legend, "digits: crashes")
 	}
-	if strings.Contains(b.String(), "?") {
-		legend = append(legend, "? unobserved")
+	if strings.Contains(line, "+") {
+		legend = append(legend, "+: more than 9")
 	}
-	return strings.Join(legend, ", ") + ": " + b.String()
+	if strings.Contains(line, "?") {
+		legend = append(legend, "?: not observed")
+	}
+	return fmt.Sprintf("timeline: %s (%s)", line, strings.Join(legend, ", "))
 }

@@ -68,6 +68,8 @@ type Outcome struct {
 	Containers []checker.ContainerCrashes
 	Last       checker.Tally // the last successful check
 	GoneSince  time.Duration // when a check first found no pod that is present, if that has not changed; see [checker.Tally]
+
+	LastFailure *checker.PodFailure // the pod that was seen to fail last; nil: none
 }
 
 // SignalError is the cause with which to cancel a run's context when a signal arrives.

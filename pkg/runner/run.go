@@ -116,6 +116,9 @@ func (r *run) succeed(tally checker.Tally, began, ended time.Duration, final boo
 	}
 	o.MostPods, o.MostRan = max(o.MostPods, tally.Pods), max(o.MostRan, tally.Ran)
 	o.Last = tally
+	if n := len(tally.Failed); n > 0 {
+		o.LastFailure = &tally.Failed[n-1]
+	}
 	unobserved := ended - o.LastSuccess
 	o.LongestGap = max(o.LongestGap, unobserved)
 	o.LastSuccess = ended
