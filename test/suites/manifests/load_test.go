@@ -1,9 +1,9 @@
-// Package manifests_test holds the manifests under deploy/ to their promises: what users apply is well-formed, has the
-// names and permissions that it is documented to have, and starts crashcheck with a configuration that it accepts.
+// Package manifests_test tests the manifests under deploy and the examples under docs: they are strictly valid, they have
+// their documented names and permissions, and they start crashcheck with a configuration that it accepts.
 //
-// Everything is read as users get it: the files, strictly, and what kustomize makes of them. Whether an API server
-// and the CRDs of Argo Rollouts take the manifests is tested in test/e2e; the types for them here hold only what
-// these tests look at, and so keep the manifests from using more than that unseen.
+// It reads what users apply: the files themselves, and the output of kustomize. The types for Argo Rollouts hold only the
+// fields that these tests check, so that the manifests cannot use other fields unnoticed. test/e2e applies the manifests
+// to a real API server with the real CRDs.
 package manifests_test
 
 import (
@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -29,16 +30,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const deploy = "../../deploy"
-
-// The kustomizations that users apply.
 const (
-	base     = deploy + "/base"
-	argo     = deploy + "/argo-rollouts"
-	examples = deploy + "/argo-rollouts/examples"
+	root   = "../../.."
+	deploy = root + "/deploy"
 )
 
-// kinds says how an object of each kind is read.
+// kinds makes an empty object of each kind.
 var kinds = map[metav1.TypeMeta]func() any{
 	{APIVersion: "v1", Kind: "ServiceAccount"}:                              func() any { return new(corev1.ServiceAccount) },
 	{APIVersion: "v1", Kind: "Service"}:                                     func() any { return new(corev1.Service) },
@@ -54,18 +51,9 @@ var kinds = map[metav1.TypeMeta]func() any{
 	{APIVersion: types.ComponentVersion, Kind: types.ComponentKind}:         func() any { return new(types.Kustomization) },
 }
 
-// decode reads one object as an API server does: an unknown field, a duplicate key, a number where a string belongs,
-// and here an unknown kind too, end the test.
-func decode(t *testing.T, source string, text []byte) any {
-	t.Helper()
-	object, err := decodeStrict(text)
-	if err != nil {
-		t.Fatalf("%s: %v", source, err)
-	}
-	return object
-}
-
-func decodeStrict(text []byte) (any, error) {
+// decode reads one object as strictly as an API server can: an unknown field, a duplicate key or a number in place of a
+// string is an error, and an unknown kind too.
+func decode(text []byte) (any, error) {
 	asJSON, err := yaml.YAMLToJSONStrict(text)
 	if err != nil {
 		return nil, err
@@ -76,10 +64,10 @@ func decodeStrict(text []byte) (any, error) {
 	}
 	newObject, known := kinds[kind]
 	if !known {
-		return nil, fmt.Errorf("%s %q is not among the kinds that these tests know", kind.APIVersion, kind.Kind)
+		return nil, fmt.Errorf("%s %q is not a kind that these tests know", kind.APIVersion, kind.Kind)
 	}
 	object := newObject()
-	// Not yaml.UnmarshalStrict: it would turn an unquoted 5 into the string that env[].value has to be.
+	// Not yaml.UnmarshalStrict: it would convert an unquoted 5 to the string that env[].value has to be.
 	strict, err := json.UnmarshalStrict(asJSON, object)
 	return object, errors.Join(append(strict, err)...)
 }
@@ -93,17 +81,41 @@ func build(t *testing.T, folder string) map[string]any {
 	}
 	objects := map[string]any{}
 	for _, resource := range made.Resources() {
-		text, err := resource.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
 		key := resource.GetKind() + "/" + resource.GetName()
-		if objects[key] != nil {
-			t.Errorf("kustomize build %s: %s twice", folder, key)
+		text, err := resource.AsYAML()
+		if err == nil {
+			objects[key], err = decode(text)
 		}
-		objects[key] = decode(t, folder+" "+key, text)
+		if err != nil {
+			t.Fatalf("kustomize build %s: %s: %v", folder, key, err)
+		}
 	}
 	return objects
+}
+
+// buildOverlay builds a kustomization in a folder next to a checkout of crashcheck, as the comments in deploy show it.
+func buildOverlay(t *testing.T, kustomization string) map[string]any {
+	t.Helper()
+	parent := t.TempDir()
+	overlay := filepath.Join(parent, "overlay")
+	err := errors.Join(
+		os.CopyFS(filepath.Join(parent, "crashcheck", "deploy"), os.DirFS(deploy)),
+		os.Mkdir(overlay, 0o755),
+		os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(kustomization), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return build(t, overlay)
+}
+
+// buildWith builds a folder of deploy with components.
+func buildWith(t *testing.T, folder string, components ...string) map[string]any {
+	t.Helper()
+	text := "resources: [../crashcheck/deploy/" + folder + "]\ncomponents:\n"
+	for _, name := range components {
+		text += "  - ../crashcheck/deploy/components/" + name + "\n"
+	}
+	return buildOverlay(t, text)
 }
 
 // get returns the object of a kind and name, or ends the test.
@@ -116,53 +128,62 @@ func get[T any](t *testing.T, objects map[string]any, key string) T {
 	return object
 }
 
-func TestEveryManifestIsStrictlyValidAndHoldsOneObject(t *testing.T) {
-	files := 0
-	err := filepath.WalkDir(deploy, func(path string, entry fs.DirEntry, err error) error {
+// filesIn returns the files below a folder.
+func filesIn(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		files++
-		if filepath.Ext(path) != ".yaml" {
-			t.Errorf("%s: manifests are called .yaml here", path)
-			return nil
-		}
 		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if bytes.Contains(text, []byte("\n---")) {
-			t.Errorf("%s: holds more than one object, and only the first one is read here", path)
-		}
-		decode(t, path, text)
-		return nil
+		files[path] = string(text)
+		return err
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files in %s: %v", len(files), folder, err)
 	}
-	if files == 0 {
-		t.Fatalf("there is no manifest in %s", deploy)
+	return files
+}
+
+func TestEveryManifestIsStrictlyValidAndPartOfAKustomization(t *testing.T) {
+	for path, text := range filesIn(t, deploy) {
+		if filepath.Ext(path) != ".yaml" || bytes.Contains([]byte(text), []byte("\n---")) {
+			t.Errorf("%s: a manifest is a .yaml file with one object", path)
+			continue
+		}
+		if _, err := decode([]byte(text)); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if filepath.Base(path) == "kustomization.yaml" {
+			continue
+		}
+		beside, err := os.ReadFile(filepath.Join(filepath.Dir(path), "kustomization.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kustomization, err := decode(beside)
+		if err != nil || !slices.Contains(kustomization.(*types.Kustomization).Resources, filepath.Base(path)) {
+			t.Errorf("%s is not in the kustomization of its folder (%v)", path, err)
+		}
 	}
 }
 
-func TestEveryManifestIsPartOfAKustomization(t *testing.T) {
-	err := filepath.WalkDir(deploy, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() == "kustomization.yaml" {
-			return err
-		}
-		beside := filepath.Join(filepath.Dir(path), "kustomization.yaml")
-		text, err := os.ReadFile(beside)
-		if err != nil {
-			return err
-		}
-		kustomization, ok := decode(t, beside, text).(*types.Kustomization)
-		if ok && slices.Contains(kustomization.Resources, entry.Name()) {
-			return nil
-		}
-		t.Errorf("%s is in no kustomization: nobody would get it", path)
-		return nil
-	})
+// keys are the sorted kinds and names of objects, one per line.
+func keys(objects map[string]any) string {
+	var keys []string
+	for key := range objects {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, "\n")
+}
+
+func asYAML(t *testing.T, value any) string {
+	t.Helper()
+	text, err := yaml.Marshal(value)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
 }
