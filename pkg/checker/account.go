@@ -19,6 +19,7 @@ type account struct {
 	pending        bool   // the latest termination is a crash that restarts does not include yet
 	pendingIgnored bool   // the same of one whose exit code is ignored
 	pendingID      string // containerID of the latest pending crash
+	triggers       bool   // because of the pending termination, the kubelet restarts all containers of the pod
 	ignoredID      string // containerID of the latest pending termination whose exit code is ignored
 	resetID        string // a pending crash that was counted before restartCount went down, and that may show up again
 
@@ -51,6 +52,7 @@ func (a *account) enter(seen containerSighting, killed bool) int64 {
 	a.restarts = seen.restarts
 	a.pending = seen.pending && !seen.pendingIgnored
 	a.pendingIgnored = seen.pending && seen.pendingIgnored
+	a.triggers = seen.triggers
 	crashes := a.before + a.restarts - a.discounts
 	if a.pending {
 		crashes++

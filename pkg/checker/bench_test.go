@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
-	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // release returns pods with two containers each; one of a hundred has crashed.
@@ -29,23 +28,22 @@ func release(n int) []*corev1.Pod {
 
 func BenchmarkLedger(b *testing.B) {
 	pods := release(1000)
-	ledger := checker.NewLedger()
+	ledger := checker.NewLedger(checker.Ignore{})
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, p := range pods {
-			record(ledger, p)
+			ledger.Record(p)
 		}
 	}
 }
 
-// A whole check, without the network: what is left is the reading of pages and the ledger.
+// A check without the network: what is left is the reading of pods and the ledger.
 func BenchmarkCheck(b *testing.B) {
 	for _, n := range []int{10, 1000, 5000} {
-		pages := page("", release(n)...)
-		selectors := []string{"app=web"}
+		list := listOf(release(n)...)
 		b.Run(fmt.Sprint(n, "-pods"), func(b *testing.B) {
-			l := listerFunc(func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return pages, nil })
-			c, err := checker.New(typed.Pods(l), checker.Options{Selectors: selector(b, selectors...)})
+			l := listerFunc(func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return list, nil })
+			c, err := checker.New(checker.FromClientset(l), checker.Options{Selectors: selector(b, "app=web")})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,30 +12,32 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
-	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
-// lister answers with a function, and keeps what it was asked.
+// lister responds with a function, and keeps the requests.
 type lister struct {
-	answer func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error)
-	asked  []metav1.ListOptions
+	respond  func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error)
+	requests []metav1.ListOptions
 }
 
 func (l *lister) List(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
-	l.asked = append(l.asked, opts)
-	return l.answer(ctx, opts)
+	l.requests = append(l.requests, opts)
+	return l.respond(ctx, opts)
 }
 
-// page makes a page of a list; next is its continue token.
-func page(next string, pods ...*corev1.Pod) *corev1.PodList {
-	list := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7", Continue: next}}
+// listing responds with the pods that a function returns.
+func listing(pods func() []*corev1.Pod) *lister {
+	return &lister{respond: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return listOf(pods()...), nil }}
+}
+
+func listOf(pods ...*corev1.Pod) *corev1.PodList {
+	list := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}}
 	for _, p := range pods {
 		list.Items = append(list.Items, *p)
 	}
@@ -57,106 +60,104 @@ func selector(t testing.TB, texts ...string) (all []labels.Selector) {
 	return all
 }
 
-func newChecker(t *testing.T, pods typed.PodInterface, selectors ...string) *checker.Checker {
+func newChecker(t *testing.T, pods checker.PodInterface, selectors ...string) *checker.Checker {
 	t.Helper()
-	c, err := checker.New(typed.Pods(pods), checker.Options{Selectors: selector(t, selectors...)})
+	c, err := checker.New(checker.FromClientset(pods), checker.Options{Selectors: selector(t, selectors...)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
+// check makes a check that has to succeed.
+func check(t *testing.T, c *checker.Checker) checker.Tally {
+	t.Helper()
+	tally, err := c.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tally
+}
+
 func TestNoCheckWithoutASelector(t *testing.T) {
 	for claim, selectors := range map[string][]labels.Selector{
-		"none is given":  nil,
-		"it is nil":      {nil},
-		"it is empty":    {labels.Everything()},
-		"one of them is": {labels.Set{"a": "b"}.AsSelector(), labels.NewSelector()},
+		"none is given":        nil,
+		"it is nil":            {nil},
+		"it is empty":          {labels.Everything()},
+		"one of them is empty": {labels.Set{"a": "b"}.AsSelector(), labels.NewSelector()},
 	} {
-		if c, err := checker.New(typed.Pods(&lister{}), checker.Options{Selectors: selectors}); err == nil || c != nil {
+		if c, err := checker.New(checker.FromClientset(&lister{}), checker.Options{Selectors: selectors}); err == nil || c != nil {
 			t.Errorf("%s: got no error", claim)
 		}
 	}
 }
 
-func TestOneCheckReadsAllPages(t *testing.T) {
-	pages := map[string]*corev1.PodList{
-		"": page("p2", crashed(1), crashed(2)), "p2": page("p3", crashed(3)), "p3": page("", crashed(3), crashed(4)),
+func TestACheckIsOneConsistentListWithoutLimit(t *testing.T) {
+	l := listing(func() []*corev1.Pod { return []*corev1.Pod{crashed(1), crashed(2), crashed(2), crashed(3)} })
+	tally := check(t, newChecker(t, l, "app=web"))
+	if tally.Pods != 3 || tally.Crashes != 3 || len(tally.New) != 3 || tally.Active != 3 {
+		t.Errorf("a pod that is listed twice must count once: got %+v", tally)
 	}
-	l := &lister{answer: func(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
-		return pages[opts.Continue], nil
-	}}
-	c := newChecker(t, l, "app=web")
-	tally, err := c.Check(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tally.Pods != 4 || tally.Crashes != 4 || len(tally.New) != 4 || tally.Judged != 4 {
-		t.Errorf("a pod on two pages must count once: got %+v", tally)
-	}
-	if want := []string{"web-1", "web-2", "web-3", "web-4"}; !slices.Equal(tally.Appeared, want) {
+	if want := []string{"web-1", "web-2", "web-3"}; !slices.Equal(tally.Appeared, want) {
 		t.Errorf("appeared: got %v, want %v", tally.Appeared, want)
 	}
-	for i, opts := range l.asked {
-		if opts.LabelSelector != "app=web" || opts.Limit != checker.PageSize || opts.ResourceVersion != "" {
-			t.Errorf("request %d was made with %+v", i+1, opts)
-		}
+	if want := []metav1.ListOptions{{LabelSelector: "app=web"}}; !reflect.DeepEqual(l.requests, want) {
+		t.Errorf("got the requests %+v, want %+v", l.requests, want)
 	}
 }
 
-func TestPagesBeforeAFaultCountForNothing(t *testing.T) {
-	broken := true
-	l := &lister{answer: func(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
-		if opts.Continue == "" {
-			return page("p2", crashed(1)), nil
+// streaming visits pods before it fails.
+type streaming struct {
+	pods []*corev1.Pod
+	err  error
+}
+
+func (s *streaming) List(_ context.Context, _ string, visit func(*corev1.Pod) error) error {
+	for _, p := range s.pods {
+		if err := visit(p); err != nil {
+			return err
 		}
-		if broken {
-			return nil, errors.New("reset by peer")
-		}
-		return page("", crashed(2)), nil
-	}}
-	c := newChecker(t, l, "a=b", "c=d")
-	if _, err := c.Check(t.Context()); err == nil || err.Error() != "list pods with a=b: reset by peer" {
+	}
+	return s.err
+}
+
+func TestPodsBeforeAnErrorDoNotCount(t *testing.T) {
+	l := &streaming{[]*corev1.Pod{crashed(1)}, errors.New("connection reset by peer")}
+	c, err := checker.New(l, checker.Options{Selectors: selector(t, "a=b", "c=d")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Check(t.Context()); err == nil || err.Error() != "list pods with a=b: connection reset by peer" {
 		t.Fatalf("got %v", err)
 	}
 	if c.Ledger().Total() != 0 || c.Ledger().Pods() != 0 || c.Selector() != "a=b or c=d" {
 		t.Errorf("the failed check left %d crashes of %d pods, selector %q", c.Ledger().Total(), c.Ledger().Pods(), c.Selector())
 	}
-	broken = false
-	if tally, err := c.Check(t.Context()); err != nil || tally.Crashes != 2 {
-		t.Errorf("got %+v, %v", tally, err)
+	l.pods, l.err = []*corev1.Pod{crashed(2), crashed(3)}, nil
+	if tally := check(t, c); tally.Crashes != 2 || !slices.Equal(tally.Appeared, []string{"web-2", "web-3"}) {
+		t.Errorf("got %+v", tally)
 	}
 }
 
-func TestListsThatAreNotBelieved(t *testing.T) {
-	endless := 0
+func TestInvalidLists(t *testing.T) {
 	tests := []struct {
-		claim  string
-		answer func(opts metav1.ListOptions) *corev1.PodList
-		want   string
+		claim string
+		list  *corev1.PodList
+		want  string
 	}{
-		{"no list at all", func(metav1.ListOptions) *corev1.PodList { return nil },
-			"list pods with a=b: the answer is no list of pods (it has no resourceVersion): it is not believed"},
-		{"the empty list that a typed client makes of {}", func(metav1.ListOptions) *corev1.PodList { return &corev1.PodList{} },
-			"list pods with a=b: the answer is no list of pods (it has no resourceVersion): it is not believed"},
-		{"a pod without UID", func(metav1.ListOptions) *corev1.PodList { return page("", pod(uid(""))) },
-			`list pods with a=b: the list holds a pod without UID ("web-1"): it is not believed`},
-		{"a pod of more containers than fit into one", func(metav1.ListOptions) *corev1.PodList {
-			return page("", pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = make([]corev1.ContainerStatus, 1001) }))
-		}, `list pods with a=b: the list holds a pod of 1001 containers ("web-1"): it is not believed`},
-		{"pods of two namespaces", func(metav1.ListOptions) *corev1.PodList {
-			return page("", crashed(1), pod(func(p *corev1.Pod) { p.Namespace = "other" }))
-		}, `list pods with a=b: the list holds pods of two namespaces ("prod" and "other"): it is not believed`},
-		{"a continue token that repeats", func(metav1.ListOptions) *corev1.PodList { return page("again") },
-			"list pods with a=b: the server repeats a continue token: the list has no end"},
-		{"tokens without end", func(metav1.ListOptions) *corev1.PodList { endless++; return page(fmt.Sprint(endless)) },
-			"list pods with a=b: the list has no end: more than 4000 pages"},
+		{"no list at all", nil, "list pods with a=b: invalid PodList: no resourceVersion"},
+		{"the empty list that a typed client makes of {}", &corev1.PodList{}, "list pods with a=b: invalid PodList: no resourceVersion"},
+		{"a part of a list", &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7", Continue: "next"}},
+			"list pods with a=b: incomplete list: the server returned only its first part"},
+		{"a pod without UID", listOf(pod(uid(""))), `list pods with a=b: invalid PodList: pod "web-1" has no UID`},
+		{"a pod with more containers than fit into one", listOf(pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = make([]corev1.ContainerStatus, 1001) })),
+			`list pods with a=b: invalid PodList: pod "web-1" has 1001 containers`},
+		{"pods of two namespaces", listOf(crashed(1), pod(func(p *corev1.Pod) { p.Namespace = "other" })),
+			`list pods with a=b: invalid PodList: it contains pods of two namespaces ("prod" and "other")`},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
-			c := newChecker(t, &lister{answer: func(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
-				return test.answer(opts), nil
-			}}, "a=b")
+			c := newChecker(t, &lister{respond: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return test.list, nil }}, "a=b")
 			if _, err := c.Check(t.Context()); err == nil || err.Error() != test.want {
 				t.Errorf("\n got %v\nwant %s", err, test.want)
 			}
@@ -164,82 +165,47 @@ func TestListsThatAreNotBelieved(t *testing.T) {
 	}
 }
 
-func TestAnExpiredTokenStartsTheCheckOver(t *testing.T) {
-	gone := apierrors.NewResourceExpired("the provided continue parameter is too old")
-	for expired, want := range map[int]struct {
-		requests int
-		fails    bool
-	}{0: {2, false}, 1: {4, false}, 2: {6, false}, 3: {6, true}} {
-		left := expired
-		l := &lister{answer: func(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
-			if opts.Continue == "" {
-				return page("p2", crashed(1)), nil
-			}
-			if left > 0 {
-				left--
-				return nil, gone
-			}
-			return page("", crashed(2)), nil
-		}}
-		tally, err := newChecker(t, l, "a=b").Check(t.Context())
-		if (err != nil) != want.fails || len(l.asked) != want.requests {
-			t.Errorf("expired %d times: got %d requests and error %v", expired, len(l.asked), err)
-		}
-		if err == nil && tally.Pods != 2 {
-			t.Errorf("expired %d times: the pages of two tries were mixed: %+v", expired, tally)
-		}
-	}
-	l := &lister{answer: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return nil, gone }}
-	if _, err := newChecker(t, l, "a=b").Check(t.Context()); !apierrors.IsResourceExpired(err) || len(l.asked) != 1 {
-		t.Errorf("for page one itself it is a fault: got %d requests and %v", len(l.asked), err)
-	}
-}
-
-func TestTheSecondLabelIsOnlyForWhenTheFirstHasMatchedNothing(t *testing.T) {
+func TestTheSecondLabelIsOnlyTriedWhileTheFirstHasMatchedNothing(t *testing.T) {
 	matching := map[string][]*corev1.Pod{}
 	failing := map[string]bool{}
-	l := &lister{answer: func(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+	l := &lister{respond: func(_ context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
 		if failing[opts.LabelSelector] {
-			return nil, errors.New("no answer")
+			return nil, errors.New("connection refused")
 		}
-		return page("", matching[opts.LabelSelector]...), nil
+		return listOf(matching[opts.LabelSelector]...), nil
 	}}
 	c := newChecker(t, l, "rollouts=h", "plain=h")
-	check := func(wantAsked string, wantPods int, wantSelector string) {
+	expect := func(wantRequests string, wantPods int, wantSelector string) {
 		t.Helper()
-		l.asked = nil
-		tally, err := c.Check(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		l.requests = nil
+		tally := check(t, c)
+		var requests []string
+		for _, opts := range l.requests {
+			requests = append(requests, opts.LabelSelector)
 		}
-		var asked []string
-		for _, opts := range l.asked {
-			asked = append(asked, opts.LabelSelector)
-		}
-		if got := strings.Join(asked, " "); got != wantAsked || tally.Pods != wantPods || c.Selector() != wantSelector {
-			t.Errorf("asked %q, got %d pods, selector %q; want %q, %d, %q", got, tally.Pods, c.Selector(), wantAsked, wantPods, wantSelector)
+		if got := strings.Join(requests, " "); got != wantRequests || tally.Pods != wantPods || c.Selector() != wantSelector {
+			t.Errorf("got requests %q, %d pods, selector %q; want %q, %d, %q", got, tally.Pods, c.Selector(), wantRequests, wantPods, wantSelector)
 		}
 	}
-	check("rollouts=h plain=h", 0, "rollouts=h or plain=h")
+	expect("rollouts=h plain=h", 0, "rollouts=h or plain=h")
 
-	failing["plain=h"] = true // then the check as a whole fails: the pods may be there
+	failing["plain=h"] = true // then the check as a whole fails: that label may have the pods
 	if _, err := c.Check(t.Context()); err == nil {
-		t.Error("a check passed that could not look for the second label")
+		t.Error("a check succeeded that could not list the pods with the second label")
 	}
 	failing["plain=h"] = false
 
 	matching["plain=h"] = []*corev1.Pod{crashed(1)}
-	check("rollouts=h plain=h", 1, "plain=h")
+	expect("rollouts=h plain=h", 1, "plain=h")
 	matching["rollouts=h"] = []*corev1.Pod{crashed(2)}
-	check("plain=h", 1, "plain=h")
+	expect("plain=h", 1, "plain=h")
 	matching["plain=h"] = nil
-	check("plain=h", 0, "plain=h")
+	expect("plain=h", 0, "plain=h")
 }
 
 func TestPodsComeAndGo(t *testing.T) {
 	var now []*corev1.Pod
-	l := &lister{answer: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return page("", now...), nil }}
-	c := newChecker(t, l, "a=b")
+	c := newChecker(t, listing(func() []*corev1.Pod { return now }), "a=b")
 	for i, step := range []struct {
 		pods           []*corev1.Pod
 		appeared, gone string
@@ -253,10 +219,7 @@ func TestPodsComeAndGo(t *testing.T) {
 		{nil, "", "web-1", 3},
 	} {
 		now = step.pods
-		tally, err := c.Check(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		tally := check(t, c)
 		if got := strings.Join(tally.Appeared, " "); got != step.appeared {
 			t.Errorf("check %d: appeared %q, want %q", i+1, got, step.appeared)
 		}
@@ -269,146 +232,172 @@ func TestPodsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestBaselineStartLeavesOutWhatTheFirstSuccessfulCheckFinds(t *testing.T) {
-	var fail bool
-	now := []*corev1.Pod{pod(main("app", 2, ended("c", 1)))}
-	l := &lister{answer: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) {
-		if fail {
-			return nil, errors.New("no answer")
-		}
-		return page("", now...), nil
-	}}
-	c, err := checker.New(typed.Pods(l), checker.Options{Selectors: selector(t, "a=b"), BaselineStart: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fail = true
+func TestBaselineStartSubtractsWhatTheFirstSuccessfulCheckFinds(t *testing.T) {
+	own := failed("Evicted")
+	own.UID, own.Name = "own", "web-8"
+	now := []*corev1.Pod{pod(main("app", 2, terminated("c", 1))), own}
+	var err error
+	l := &lister{respond: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return listOf(now...), err }}
+	c, _ := checker.New(checker.FromClientset(l), checker.Options{Selectors: selector(t, "a=b"), BaselineStart: true})
+	err = errors.New("connection refused")
 	if _, err := c.Check(t.Context()); err == nil {
 		t.Fatal("no error")
 	}
-	fail = false
-	if tally, err := c.Check(t.Context()); err != nil || tally.Crashes != 0 || len(tally.New) != 0 {
-		t.Errorf("at the first successful check: %+v, %v", tally, err)
+	err = nil
+	if tally := check(t, c); tally.Crashes != 0 || len(tally.New) != 0 {
+		t.Errorf("at the first successful check: %+v", tally)
 	}
-	now = []*corev1.Pod{pod(main("app", 3, running("d"), last("c", 1))), crashed(9)}
-	if tally, err := c.Check(t.Context()); err != nil || tally.Crashes != 1 || len(tally.New) != 1 || tally.New[0].Pod != "web-9" {
-		t.Errorf("the pending end was in the baseline, the new pod was not: %+v, %v", tally, err)
+	now = []*corev1.Pod{pod(main("app", 3, running("d"), last("c", 1))), own, crashed(9)}
+	if tally := check(t, c); tally.Crashes != 1 || len(tally.New) != 1 || tally.New[0].Pod != "web-9" {
+		t.Errorf("the pending crash was in the baseline, the new pod was not: %+v", tally)
 	}
 }
 
-func TestReadinessAndWhatCannotStart(t *testing.T) {
-	ready := func(status corev1.ConditionStatus) func(*corev1.Pod) {
-		return func(p *corev1.Pod) {
-			p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: status})
-		}
+// ready adds the conditions Ready and ContainersReady.
+func ready(ready, containers corev1.ConditionStatus, reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.Conditions = append(p.Status.Conditions,
+			corev1.PodCondition{Type: corev1.PodReady, Status: ready, Reason: reason},
+			corev1.PodCondition{Type: corev1.ContainersReady, Status: containers})
 	}
+}
+
+func failed(reason string) *corev1.Pod {
+	return pod(phase(corev1.PodFailed), func(p *corev1.Pod) { p.Status.Reason, p.Status.Message = reason, "message" })
+}
+
+func TestTheStateOfEachPod(t *testing.T) {
+	const yes, no, unknown = corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown
 	stuck := func(reason, message string) func(*corev1.ContainerStatus) {
 		return func(s *corev1.ContainerStatus) {
 			s.State.Waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: message}
 		}
 	}
-	now := []*corev1.Pod{
-		pod(uid("1"), named("ready"), ready(corev1.ConditionTrue)),
-		pod(uid("2"), named("not-ready"), ready(corev1.ConditionFalse), main("app", 0, stuck("ContainerCreating", ""))),
-		pod(uid("3"), named("no-condition"), main("app", 0, stuck("ImagePullBackOff", "Back-off pulling image")), initial("setup", 0, stuck("PodInitializing", ""))),
-		pod(uid("4"), named("deleted"), deleted, main("app", 0, stuck("ErrImagePull", ""))),
-		pod(uid("5"), named("succeeded"), phase(corev1.PodSucceeded)),
-		pod(uid("6"), named("failed"), phase(corev1.PodFailed)),
-		pod(uid("7"), named("unschedulable"), func(p *corev1.Pod) {
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes are available"}}
-		}),
-		pod(uid("8"), named("looping"), main("app", 1, stuck("CrashLoopBackOff", "back-off 10s"))),
+	up := main("app", 0, running("a"))
+	inSpec := func(names ...string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Spec.NodeName = "node-1"
+			for _, name := range names {
+				p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: name})
+			}
+		}
 	}
-	l := &lister{answer: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return page("", now...), nil }}
-	tally, err := newChecker(t, l, "a=b").Check(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	unreported := []checker.UnreportedPod{{Pod: "web-1", Node: "node-1"}}
+	web := []string{"web-1"}
+	tests := []struct {
+		claim string
+		pod   *corev1.Pod
+		want  checker.Tally
+	}{
+		{"a pod that runs and is Ready", pod(up, ready(yes, yes, "")), checker.Tally{Ran: 1, Present: 1, Active: 1}},
+		{"a pod that runs and is not Ready", pod(up, ready(no, no, "ContainersNotReady")), checker.Tally{Ran: 1, Present: 1, Active: 1, NotReady: web}},
+		{"a pod without conditions is not Ready", pod(up), checker.Tally{Ran: 1, Present: 1, Active: 1, NotReady: web}},
+		{"a pod that is being deleted", pod(deleted, up, ready(no, no, "")), checker.Tally{Ran: 1, Deleted: 1}},
+		{"a pod that is being deleted is not expected to start", pod(deleted, main("app", 0, stuck("ErrImagePull", ""))), checker.Tally{Deleted: 1}},
+		{"a Succeeded pod has run", pod(phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0)), ready(no, no, "PodCompleted")), checker.Tally{Ran: 1, Present: 1}},
+		{"a Failed pod has not", pod(phase(corev1.PodFailed), main("app", 0, terminated("a", 1))),
+			checker.Tally{PodsFailed: 1, Failed: []checker.PodFailure{{Pod: "web-1"}}}},
+
+		{"a Pending pod without statuses has not run", pod(phase(corev1.PodPending)), checker.Tally{Active: 1, NotReady: web, NotRun: web}},
+		{"a pod whose container is created has not", pod(main("app", 0, stuck("ContainerCreating", ""))), checker.Tally{Active: 1, NotReady: web, NotRun: web}},
+		{"a pod whose image cannot be pulled has not", pod(main("app", 0, stuck("ImagePullBackOff", "Back-off pulling image")), initial("setup", 0, stuck("PodInitializing", ""))),
+			checker.Tally{Active: 1, NotReady: web, NotRun: web, CannotStart: []checker.CannotStart{{"web-1", "app", "ImagePullBackOff", "Back-off pulling image"}}}},
+		{"a pod of which only an init container has started has not", pod(initial("setup", 2, running("a")), main("app", 0, stuck("PodInitializing", ""))),
+			checker.Tally{Crashes: 2, Active: 1, NotReady: web, NotRun: web}},
+		{"an unschedulable pod has not", pod(func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: no, Reason: "Unschedulable", Message: "0/3 nodes are available"}}
+		}), checker.Tally{Active: 1, NotReady: web, NotRun: web, CannotStart: []checker.CannotStart{{"web-1", "", "Unschedulable", "0/3 nodes are available"}}}},
+		{"a pod whose second container cannot start has not", pod(up, main("web", 0, stuck("CreateContainerConfigError", "no secret"))),
+			checker.Tally{Active: 1, NotReady: web, NotRun: web, CannotStart: []checker.CannotStart{{"web-1", "web", "CreateContainerConfigError", "no secret"}}}},
+		{"a pod whose second container has no status has not", pod(inSpec("app", "web"), up), checker.Tally{Active: 1, NotReady: web, NotRun: web}},
+		{"an ignored container need not start", pod(inSpec("app", "ignored"), up, main("ignored", 0, stuck("ContainerCreating", "")), ready(yes, yes, "")),
+			checker.Tally{Ran: 1, Present: 1, Active: 1}},
+		{"if all are ignored, one that has started is enough", pod(inSpec("ignored"), main("ignored", 0, running("a")), ready(yes, yes, "")),
+			checker.Tally{Ran: 1, Present: 1, Active: 1}},
+		{"if all are ignored, and none has started, it has not", pod(inSpec("ignored"), main("ignored", 0, stuck("ContainerCreating", "")), ready(yes, yes, "")),
+			checker.Tally{Active: 1, NotRun: web}},
+		{"a container in back-off has started", pod(main("app", 1, stuck("CrashLoopBackOff", "back-off 10s")), ready(yes, yes, "")),
+			checker.Tally{Crashes: 1, Ran: 1, Present: 1, Active: 1}},
+		{"a container that terminated before has started", pod(main("app", 0, stuck("ImagePullBackOff", ""), last("a", 1), names("b")), ready(yes, yes, "")),
+			checker.Tally{Ran: 1, Present: 1, Active: 1, CannotStart: []checker.CannotStart{{"web-1", "app", "ImagePullBackOff", ""}}}},
+		{"a pod whose containers are all restarted is not stuck", pod(main("app", 0, stuck("RestartingAllContainers", ""), last("", 137)), ready(yes, yes, "")),
+			checker.Tally{Ran: 1, Present: 1, Active: 1}},
+
+		{"a node that has stopped reporting: Ready is False, ContainersReady stays True", pod(inSpec("app"), up, ready(no, yes, "")),
+			checker.Tally{Ran: 1, Active: 1, NotReady: web, Unreported: unreported}},
+		{"a node that has stopped reporting: Ready is Unknown", pod(inSpec("app"), up, ready(unknown, yes, "NodeStatusUnknown")),
+			checker.Tally{Ran: 1, Active: 1, NotReady: web, Unreported: unreported}},
+		{"readiness gates are another reason", pod(inSpec("app"), up, ready(no, yes, "ReadinessGatesNotReady")),
+			checker.Tally{Ran: 1, Present: 1, Active: 1, NotReady: web}},
+		{"a pod that is being deleted is not reported on, or is: it is not present either way", pod(inSpec("app"), deleted, up, ready(no, yes, "")),
+			checker.Tally{Ran: 1, Deleted: 1}},
 	}
-	if want := []string{"not-ready", "no-condition", "unschedulable", "looping"}; !slices.Equal(tally.NotReady, want) || tally.Judged != 5 || tally.Pods != 8 {
-		t.Errorf("got %d of %d pods judged, not ready %v, want %v", tally.Judged, tally.Pods, tally.NotReady, want)
+	for _, test := range tests {
+		t.Run(test.claim, func(t *testing.T) {
+			l := listing(func() []*corev1.Pod { return []*corev1.Pod{test.pod} })
+			c, err := checker.New(checker.FromClientset(l), checker.Options{Selectors: selector(t, "a=b"), Ignore: checker.Ignore{Containers: []string{"ignored"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := check(t, c)
+			got.New = nil
+			test.want.Pods, test.want.Appeared = 1, web
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("\n got %+v\nwant %+v", got, test.want)
+			}
+		})
 	}
-	var blocked []string
-	for _, b := range tally.Blocked {
-		blocked = append(blocked, b.String())
+}
+
+func TestAFailedPodIsToldOnce(t *testing.T) {
+	now := []*corev1.Pod{failed("Preempting")}
+	c := newChecker(t, listing(func() []*corev1.Pod { return now }), "a=b")
+	want := []checker.PodFailure{{Pod: "web-1", Reason: "Preempting", Message: "message"}}
+	if got := check(t, c); !slices.Equal(got.Failed, want) || got.PodsFailed != 1 {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if want := []string{
-		"no-condition/app cannot start: ImagePullBackOff: Back-off pulling image",
-		"pod unschedulable cannot start: Unschedulable: 0/3 nodes are available",
-	}; !slices.Equal(blocked, want) {
-		t.Errorf("got  %q\nwant %q", blocked, want)
+	if got := check(t, c); len(got.Failed) > 0 || got.PodsFailed != 1 {
+		t.Errorf("at the second check, got %+v", got)
 	}
 }
 
 func TestEachRequestHasADeadline(t *testing.T) {
-	t.Run("a lister that ends with its context", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			start := time.Now()
-			l := &lister{answer: func(ctx context.Context, _ metav1.ListOptions) (*corev1.PodList, error) {
-				<-ctx.Done()
-				return nil, fmt.Errorf("dial 192.0.2.1: %w", ctx.Err())
-			}}
-			_, err := newChecker(t, l, "a=b").Check(t.Context())
-			if want := "list pods with a=b: no answer within 10s: dial 192.0.2.1: context deadline exceeded"; err == nil || err.Error() != want {
-				t.Errorf("got %v, want %s", err, want)
-			}
-			if took := time.Since(start); took != 10*time.Second {
-				t.Errorf("took %s", took)
-			}
-		})
-	})
-	t.Run("a lister that hangs is abandoned", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			start, release := time.Now(), make(chan struct{})
-			l := &lister{answer: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) {
-				<-release
-				return page("", crashed(1)), nil
-			}}
-			c := newChecker(t, l, "a=b")
-			_, err := c.Check(t.Context())
-			if err == nil || err.Error() != "list pods with a=b: no answer within 10s" {
-				t.Errorf("got %v", err)
-			}
-			if took := time.Since(start); took > 11*time.Second {
-				t.Errorf("took %s", took)
-			}
-			close(release)
-			synctest.Wait()
-			if c.Ledger().Total() != 0 {
-				t.Error("an answer that came too late was counted")
-			}
-		})
-	})
-	t.Run("each page has its own", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			l := &lister{}
-			l.answer = func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
-				time.Sleep(9 * time.Second) // in the bubble's time
-				if len(l.asked) < 5 {
-					return page(fmt.Sprint("p", len(l.asked))), nil
-				}
-				return page("", crashed(1)), nil
-			}
-			if tally, err := newChecker(t, l, "a=b").Check(t.Context()); err != nil || tally.Pods != 1 {
-				t.Errorf("got %+v, %v", tally, err)
-			}
-		})
-	})
-	t.Run("the cause of the caller's context is told", func(t *testing.T) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(errors.New("ended by SIGTERM"))
-		l := &lister{answer: func(ctx context.Context, _ metav1.ListOptions) (*corev1.PodList, error) { return nil, ctx.Err() }}
-		if _, err := newChecker(t, l, "a=b").Check(ctx); err == nil || !strings.Contains(err.Error(), "ended by SIGTERM") {
-			t.Errorf("got %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		l := &lister{respond: func(ctx context.Context, _ metav1.ListOptions) (*corev1.PodList, error) {
+			<-ctx.Done()
+			return nil, fmt.Errorf("dial 192.0.2.1: %w", ctx.Err())
+		}}
+		_, err := newChecker(t, l, "a=b").Check(t.Context())
+		if want := "list pods with a=b: no response within 10s: dial 192.0.2.1: context deadline exceeded"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("took %s", took)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) {
+		l := &lister{respond: func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+			time.Sleep(9 * time.Second) // in the bubble's time
+			return listOf(), ctx.Err()
+		}}
+		if _, err := newChecker(t, l, "a=b", "c=d").Check(t.Context()); err != nil || len(l.requests) != 2 {
+			t.Errorf("the second request must have a deadline of its own: %d requests, %v", len(l.requests), err)
+		}
+	})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("ended by SIGTERM"))
+	l := &lister{respond: func(ctx context.Context, _ metav1.ListOptions) (*corev1.PodList, error) { return nil, ctx.Err() }}
+	if _, err := newChecker(t, l, "a=b").Check(ctx); err == nil || !strings.Contains(err.Error(), "ended by SIGTERM") {
+		t.Errorf("the error does not have the cause of the caller's context: %v", err)
+	}
 }
 
 func TestTheFakeClientsetIsAPodLister(t *testing.T) {
 	matching, other := crashed(1), crashed(2)
 	matching.Labels = map[string]string{"pod-template-hash": "abc"}
 	client := fake.NewClientset(matching, other)
-	tally, err := newChecker(t, client.CoreV1().Pods("prod"), "pod-template-hash=abc").Check(t.Context())
-	if err != nil || tally.Pods != 1 || tally.Crashes != 1 {
-		t.Errorf("got %+v, %v", tally, err)
+	if tally := check(t, newChecker(t, client.CoreV1().Pods("prod"), "pod-template-hash=abc")); tally.Pods != 1 || tally.Crashes != 1 {
+		t.Errorf("got %+v", tally)
 	}
 }

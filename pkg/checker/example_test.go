@@ -10,7 +10,6 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
-	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
 // One check of the pods that a selector matches.
@@ -19,7 +18,7 @@ func ExampleChecker_Check() {
 		ObjectMeta: metav1.ObjectMeta{Name: "web-1", Namespace: "prod", UID: "1", Labels: map[string]string{"app": "web"}},
 		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "app", RestartCount: 2}}},
 	})
-	check, err := checker.New(typed.Pods(client.CoreV1().Pods("prod")), checker.Options{
+	check, err := checker.New(checker.FromClientset(client.CoreV1().Pods("prod")), checker.Options{
 		Selectors: []labels.Selector{labels.Set{"app": "web"}.AsSelector()},
 	})
 	if err != nil {
@@ -33,21 +32,21 @@ func ExampleChecker_Check() {
 
 // The ledger alone: pods in, numbers out. The crash counts when it happens, not when restartCount shows it.
 func ExampleLedger() {
-	ledger := checker.NewLedger("istio-proxy")
+	ledger := checker.NewLedger(checker.Ignore{Containers: []string{"istio-proxy"}})
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-1", UID: "1"}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
 		Name: "app", RestartCount: 1, ContainerID: "containerd://b",
 		State:                corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
 		LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: "containerd://b", ExitCode: 1}},
 	}}
-	ledger.Record(typed.Pod(pod))
+	ledger.Record(pod)
 	fmt.Println("in back-off:", ledger.Total())
 
 	pod.Status.ContainerStatuses[0] = corev1.ContainerStatus{
 		Name: "app", RestartCount: 2, ContainerID: "containerd://c",
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
 	}
-	ledger.Record(typed.Pod(pod))
+	ledger.Record(pod)
 	fmt.Println("restarted:", ledger.Total())
 	// Output:
 	// in back-off: 2

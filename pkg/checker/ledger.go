@@ -158,9 +158,9 @@ func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 	return pod, crashes
 }
 
-// killedByRestartAll finds the containers whose restartCount has risen only because the kubelet restarted all containers of
-// the pod. Of such an event one crash remains: that of the container that triggered it. If its termination was seen before,
-// it is counted, or ignored, already. Otherwise one of the containers keeps the crash.
+// killedByRestartAll finds the containers whose restartCount has risen because the kubelet restarted all containers of the
+// pod. Of such an event one crash remains: that of the container that triggered it. If its termination was seen before, it is
+// counted, or ignored, already. Otherwise one of the containers keeps the crash.
 func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) map[int]bool {
 	var killed map[int]bool
 	triggerSeen, keeps := false, -1
@@ -169,11 +169,12 @@ func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) m
 			continue
 		}
 		account := pod.account(seen[i].name)
-		switch rise := account.rise(seen[i]); {
-		case rise <= 0:
-		case rise == 1 && (account.pending || account.pendingIgnored):
-			triggerSeen = true
-		default:
+		rise := account.rise(seen[i])
+		if rise > 0 && (account.pending || account.pendingIgnored) {
+			rise-- // that of its own termination
+			triggerSeen = triggerSeen || account.triggers && rise == 0
+		}
+		if rise > 0 {
 			if killed == nil {
 				killed = map[int]bool{}
 			}

@@ -11,14 +11,14 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// node plays a kubelet with one container in one pod, and knows how often it has really ended.
+// node plays a kubelet with one container in one pod, and knows how often it has really crashed.
 type node struct {
 	pod      types.UID
 	instance int   // the containers started so far
 	restarts int32 // restartCount as the API shows it
-	ends     int64 // crashes that have happened
+	crashes  int64 // that have happened
 	running  bool
-	backOff  bool // the end is shown in lastState, while waiting
+	backOff  bool // the termination is in lastState, while waiting
 	deleted  bool
 }
 
@@ -30,7 +30,7 @@ func (n *node) step(t *rapid.T) {
 	case n.deleted:
 	case n.running:
 		n.running, n.backOff = false, false
-		n.ends++
+		n.crashes++
 	default:
 		if !n.backOff && rapid.Bool().Draw(t, "back-off") {
 			n.backOff = true
@@ -54,7 +54,7 @@ func (n *node) status() *corev1.Pod {
 	case n.backOff:
 		states = append(states, waiting(current), last(current, 1))
 	default:
-		states = append(states, ended(current, 1))
+		states = append(states, terminated(current, 1))
 		if n.instance > 0 {
 			states = append(states, last(n.id(n.instance-1), 1))
 		}
@@ -66,12 +66,11 @@ func (n *node) status() *corev1.Pod {
 	return p
 }
 
-// Whatever happens to pods, and in whatever order they are seen: the total never falls, no end counts twice, and one
-// that a living pod shows always counts.
+// Whatever happens to pods, and in whatever order they are seen: the total never falls, no crash counts twice, and one
+// that an active pod shows always counts.
 func TestLedgerProperties(t *testing.T) { rapid.Check(t, ledgerProperties) }
 
-// fuzz runs a property on streams of bytes that the fuzzer makes up, beginning with short and long runs of equal and of
-// varied draws.
+// fuzz runs a property on streams of bytes from the fuzzer. The seeds are short and long runs of equal and of varied draws.
 func fuzz(f *testing.F, property func(*rapid.T)) {
 	for _, size := range []int{8, 512, 4096} {
 		equal, varied := make([]byte, size), make([]byte, size)
@@ -87,9 +86,9 @@ func fuzz(f *testing.F, property func(*rapid.T)) {
 func FuzzLedgerProperties(f *testing.F) { fuzz(f, ledgerProperties) }
 
 func ledgerProperties(t *rapid.T) {
-	ledger := checker.NewLedger()
+	ledger := checker.NewLedger(checker.Ignore{})
 	nodes := map[int]*node{}
-	seen := map[int]int64{} // ends of each pod that a check has seen
+	seen := map[int]int64{} // crashes of each pod that a check has seen
 	for range rapid.IntRange(1, 80).Draw(t, "steps") {
 		i := rapid.IntRange(0, 3).Draw(t, "pod")
 		if nodes[i] == nil {
@@ -105,21 +104,21 @@ func ledgerProperties(t *rapid.T) {
 		}
 		before := ledger.Total()
 		var announced int64
-		for _, crash := range record(ledger, n.status()) {
+		for _, crash := range ledger.Record(n.status()) {
 			announced += crash.New
 		}
 		if ledger.Total() < before || ledger.Total() != before+announced {
 			t.Fatalf("the total went from %d to %d, and %d new crashes were announced", before, ledger.Total(), announced)
 		}
 		if n.deleted {
-			seen[i] = max(seen[i], int64(n.restarts)) // the last end of a deleted pod may not count
+			seen[i] = max(seen[i], int64(n.restarts)) // the last crash of a deleted pod may not count
 		} else {
-			seen[i] = n.ends
+			seen[i] = n.crashes
 		}
 		var least, most int64
 		for i, n := range nodes {
 			least += seen[i]
-			most += n.ends
+			most += n.crashes
 		}
 		if got := ledger.Total(); got < least || got > most {
 			t.Fatalf("got %d crashes, when %d had been seen and %d had happened", got, least, most)
@@ -127,10 +126,11 @@ func ledgerProperties(t *rapid.T) {
 	}
 }
 
-// The API lets restartCount be reset. When every status is seen, no end counts twice and none is lost, whenever it happens.
+// The API allows a reset of restartCount. When every status is seen, no crash counts twice and none is lost, whenever a reset
+// happens.
 func TestLedgerPropertiesWithResets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ledger := checker.NewLedger()
+		ledger := checker.NewLedger(checker.Ignore{})
 		n := &node{pod: "pod", running: true}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			if rapid.IntRange(0, 5).Draw(t, "reset") == 0 {
@@ -138,15 +138,15 @@ func TestLedgerPropertiesWithResets(t *testing.T) {
 			} else {
 				n.step(t)
 			}
-			record(ledger, n.status())
-			if got := ledger.Total(); got != n.ends {
-				t.Fatalf("got %d crashes, when %d had happened; now %+v", got, n.ends, *n)
+			ledger.Record(n.status())
+			if got := ledger.Total(); got != n.crashes {
+				t.Fatalf("got %d crashes, when %d had happened; now %+v", got, n.crashes, *n)
 			}
 		}
 	})
 }
 
-// Statuses that make no sense at all: the total still never falls, and what is announced adds up to it.
+// Statuses that make no sense: the total still never falls, and the announced crashes add up to it.
 func TestLedgerIsMonotonicOnNonsense(t *testing.T) { rapid.Check(t, ledgerOnNonsense) }
 
 func FuzzLedgerOnNonsense(f *testing.F) { fuzz(f, ledgerOnNonsense) }
@@ -154,17 +154,20 @@ func FuzzLedgerOnNonsense(f *testing.F) { fuzz(f, ledgerOnNonsense) }
 func ledgerOnNonsense(t *rapid.T) {
 	ids := rapid.SampledFrom([]string{"", "a", "b", "c"})
 	codes := rapid.SampledFrom([]int32{0, 1, -1, 137})
-	ledger := checker.NewLedger()
+	ledger := checker.NewLedger(checker.Ignore{ExitCodes: []int32{1, 137}})
 	for range rapid.IntRange(1, 40).Draw(t, "steps") {
 		var states []func(*corev1.ContainerStatus)
 		if rapid.Bool().Draw(t, "running") {
 			states = append(states, running(ids.Draw(t, "id")))
 		}
-		if rapid.Bool().Draw(t, "ended") {
-			states = append(states, ended(ids.Draw(t, "id"), codes.Draw(t, "code")))
+		if rapid.Bool().Draw(t, "terminated") {
+			states = append(states, terminated(ids.Draw(t, "id"), codes.Draw(t, "code")))
 		}
 		if rapid.Bool().Draw(t, "last") {
 			states = append(states, last(ids.Draw(t, "id"), codes.Draw(t, "code")))
+		}
+		if rapid.IntRange(0, 3).Draw(t, "restarted") == 0 {
+			states = append(states, restarted)
 		}
 		restarts := rapid.Int32().Draw(t, "restarts")
 		p := pod(uid(types.UID(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "uid"))), main("app", restarts, states...), initial("app", restarts, states...))
@@ -173,7 +176,7 @@ func ledgerOnNonsense(t *rapid.T) {
 		}
 		before := ledger.Total()
 		var announced int64
-		for _, crash := range record(ledger, p) {
+		for _, crash := range ledger.Record(p) {
 			announced += crash.New
 		}
 		if ledger.Total() < before || ledger.Total() != before+announced {

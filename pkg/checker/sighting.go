@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -41,6 +43,7 @@ type containerSighting struct {
 	pending        bool
 	pendingID      string // its containerID; empty: unknown
 	pendingIgnored bool   // its exit code is one that is ignored
+	triggers       bool   // because of it, the kubelet restarts all containers of the pod
 
 	// The termination in lastState, if restartCount includes it.
 	lastID      string // its containerID; empty: unknown
@@ -90,34 +93,51 @@ func (l *Ledger) sight(pod *corev1.Pod) sighting {
 	if known != nil {
 		s.uid, s.name = known.uid, known.name // the same strings, which are in memory already
 	}
-	add := func(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy) {
-		seen := l.sightContainer(status, kind, policy, s.active)
-		if seen.restarts > 0 || seen.pending || known.account(status.Name) != nil {
-			s.containers = append(s.containers, seen)
-		}
-	}
-	for i := range pod.Status.InitContainerStatuses {
-		status := &pod.Status.InitContainerStatuses[i]
-		kind, policy := Init, restartPolicy(pod.Spec.InitContainers, status.Name, corev1.ContainerRestartPolicyOnFailure)
-		if policy == corev1.ContainerRestartPolicyAlways {
-			kind = Sidecar
-		}
-		add(status, kind, policy)
-	}
 	podPolicy := corev1.ContainerRestartPolicy(pod.Spec.RestartPolicy)
 	if podPolicy == "" {
 		podPolicy = corev1.ContainerRestartPolicyAlways
 	}
-	for i := range pod.Status.ContainerStatuses {
-		status := &pod.Status.ContainerStatuses[i]
-		add(status, Main, restartPolicy(pod.Spec.Containers, status.Name, podPolicy))
+	for _, part := range []struct {
+		kind       Kind
+		containers []corev1.Container
+		statuses   []corev1.ContainerStatus
+		policy     corev1.ContainerRestartPolicy // of containers without one of their own
+	}{
+		{Init, pod.Spec.InitContainers, pod.Status.InitContainerStatuses, corev1.ContainerRestartPolicyOnFailure},
+		{Main, pod.Spec.Containers, pod.Status.ContainerStatuses, podPolicy},
+	} {
+		for i := range part.statuses {
+			status := &part.statuses[i]
+			policy, rules := restartPolicy(part.containers, status.Name, part.policy)
+			seen := l.sightContainer(status, part.kind, policy, rules, s.active)
+			if seen.restarts > 0 || seen.pending || known.account(status.Name) != nil {
+				s.containers = append(s.containers, seen)
+			}
+		}
 	}
 	return s
 }
 
+// restartPolicy returns the effective restart policy of a container, its own or else the inherited one, and its rules.
+func restartPolicy(containers []corev1.Container, name string, inherited corev1.ContainerRestartPolicy) (corev1.ContainerRestartPolicy, []corev1.ContainerRestartRule) {
+	for i := range containers {
+		if c := &containers[i]; c.Name == name {
+			if c.RestartPolicy != nil && *c.RestartPolicy != "" {
+				inherited = *c.RestartPolicy
+			}
+			return inherited, c.RestartPolicyRules
+		}
+	}
+	return inherited, nil
+}
+
 // sightContainer finds a container's latest termination, and whether it is a crash that restartCount does not include
 // yet. In a pod that is not active a termination is expected, so none is pending.
-func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy, active bool) containerSighting {
+func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, policy corev1.ContainerRestartPolicy, rules []corev1.ContainerRestartRule, active bool) containerSighting {
+	always := policy == corev1.ContainerRestartPolicyAlways
+	if kind == Init && always {
+		kind = Sidecar
+	}
 	seen := containerSighting{name: status.Name, kind: kind, restarts: max(int64(status.RestartCount), 0)}
 	last, current := status.LastTerminationState.Terminated, status.State.Terminated
 	if current != nil && current.Reason == restartingAll {
@@ -127,8 +147,9 @@ func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, polic
 		// Waiting, or no state at all, and no newer container: restartCount does not include this termination yet.
 		last, current = nil, last
 	}
-	if current != nil && (current.ExitCode != 0 || policy == corev1.ContainerRestartPolicyAlways) {
-		seen.pending = active
+	if current != nil {
+		seen.triggers = restartsAll(rules, current.ExitCode)
+		seen.pending = active && (current.ExitCode != 0 || always || seen.triggers)
 		seen.pendingID = current.ContainerID
 		seen.pendingIgnored = l.ignoresExitCode(current)
 	}
@@ -190,14 +211,19 @@ func hasStatus(statuses []corev1.ContainerStatus, name string) bool {
 	return false
 }
 
-// restartPolicy returns the effective restart policy of a container: its own, or else the inherited one.
-func restartPolicy(containers []corev1.Container, name string, inherited corev1.ContainerRestartPolicy) corev1.ContainerRestartPolicy {
-	for i := range containers {
-		if containers[i].Name == name && containers[i].RestartPolicy != nil && *containers[i].RestartPolicy != "" {
-			return *containers[i].RestartPolicy
+// restartsAll reports whether the kubelet restarts all containers of the pod after this exit code. The first rule that
+// matches decides (KEP-5532).
+func restartsAll(rules []corev1.ContainerRestartRule, exitCode int32) bool {
+	for _, rule := range rules {
+		if rule.ExitCodes == nil {
+			continue
+		}
+		listed := slices.Contains(rule.ExitCodes.Values, exitCode)
+		if listed == (rule.ExitCodes.Operator == corev1.ContainerRestartRuleOnExitCodesOpIn) {
+			return rule.Action == corev1.ContainerRestartRuleActionRestartAllContainers
 		}
 	}
-	return inherited
+	return false
 }
 
 // isUnreported reports whether the pod's node has stopped reporting. The node controller then changes the condition Ready

@@ -50,8 +50,8 @@ func readTrace(t *testing.T, path string) []traceEvent {
 	return events
 }
 
-// The streams were recorded from a real kubelet. Replayed event by event, each crash is counted at the moment at which
-// it became visible; a second count, of restartCount alone, shows how much later that is.
+// The streams were recorded from a real kubelet. Replayed event by event, each crash is counted when it became visible.
+// restart_at, a second count of restartCount alone, shows how much later that is.
 func TestRecordedTraces(t *testing.T) {
 	content, err := os.ReadFile("testdata/traces/expected.json")
 	if err != nil {
@@ -74,14 +74,14 @@ func TestRecordedTraces(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.gz")
 		t.Run(name, func(t *testing.T) {
 			want, events := expected[name], readTrace(t, file)
-			ledger := checker.NewLedger()
+			ledger := checker.NewLedger(checker.Ignore{})
 			restarts := map[types.UID]map[string]int32{}
 			var crashAt, restartAt []float64
 			for _, event := range events {
 				if event.Type == "DELETED" {
-					continue // a list does not show it any more
+					continue // a list does not contain it any more
 				}
-				for _, crash := range record(ledger, &event.Pod) {
+				for _, crash := range ledger.Record(&event.Pod) {
 					for range crash.New {
 						crashAt = append(crashAt, event.Seconds)
 					}
@@ -100,6 +100,9 @@ func TestRecordedTraces(t *testing.T) {
 				t.Errorf("restarts:\n got %v\nwant %v", restartAt, want.RestartAt)
 			}
 			for i, at := range restartAt {
+				if name == "restart-all" {
+					break // there, most restarts are not crashes
+				}
 				if i >= len(crashAt) || crashAt[i] > at {
 					t.Errorf("restart %d was visible at %vs, before the crash was counted", i+1, at)
 				}
