@@ -12,10 +12,9 @@ import (
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
-	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
-// Gate a release from a Go test: with a real clientset in place of the fake one, this is the whole of it.
+// Check a release from a Go test. A real clientset works in the same way as this fake one.
 func Example() {
 	client := fake.NewClientset(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web-6fd8d747-x2x", Namespace: "prod", UID: "1", Labels: map[string]string{"pod-template-hash": "6fd8d747"}},
@@ -24,7 +23,7 @@ func Example() {
 			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}},
 		}}},
 	})
-	check, err := checker.New(typed.Pods(client.CoreV1().Pods("prod")), checker.Options{
+	check, err := checker.New(checker.FromClientset(client.CoreV1().Pods("prod")), checker.Options{
 		Selectors: []labels.Selector{labels.Set{"pod-template-hash": "6fd8d747"}.AsSelector()},
 	})
 	if err != nil {
@@ -36,9 +35,9 @@ func Example() {
 	}, check, nil)
 	fmt.Println(outcome.Verdict)
 	for _, c := range outcome.Containers {
-		fmt.Printf("%s/%s: %d crashes, at last %s\n", c.Pod, c.Container, c.Crashes, c.End)
+		fmt.Printf("%s/%s: %d crashes, the last with %s\n", c.Pod, c.Container, c.Crashes, c.Termination)
 	}
 	// Output:
 	// fail
-	// web-6fd8d747-x2x/app: 3 crashes, at last exit code 137 (OOMKilled)
+	// web-6fd8d747-x2x/app: 3 crashes, the last with exit code 137 (OOMKilled)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestBounds(t *testing.T) {
-	const forever = time.Duration(math.MaxInt64)
+	const never = 100 * 365 * 24 * time.Hour
 	tests := []struct {
 		claim            string
 		plan             runner.Plan
@@ -18,8 +18,7 @@ func TestBounds(t *testing.T) {
 		{"a window ends with its duration; the grace and 10 s are the most that is added", plan(nil), 20 * time.Second, 90 * time.Second},
 		{"COUNT checks take COUNT-1 intervals", counted(3, 0), 10 * time.Second, 225 * time.Second},
 		{"MAX_DURATION is a window", counted(100, 12*time.Second), 12 * time.Second, 82 * time.Second},
-		{"sums do not overflow", plan(func(p *runner.Plan) { p.Duration, p.APIGrace = forever, forever }), forever, forever},
-		{"products do not overflow", plan(func(p *runner.Plan) { p.Count = math.MaxInt64 }), forever, forever},
+		{"products do not overflow", plan(func(p *runner.Plan) { p.Count = math.MaxInt64 }), never, never},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
@@ -33,31 +32,26 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A container that dies at once crashes at about 0, 0, 10, 30, 70, 150 and 310 s, then every 5 minutes.
-func TestTheWarningForALimitThatCannotBeReached(t *testing.T) {
+// A container that terminates at once crashes at about 0, 0, 10, 30, 70, 150 and 310 s, then every 5 minutes.
+func TestHowOftenACrashLoopCrashes(t *testing.T) {
 	const ms = time.Millisecond
 	for _, test := range []struct {
-		limit  int64
-		window time.Duration // the shortest in which the limit can be reached
+		crashes int64
+		window  time.Duration // the shortest in which they happen
 	}{{2, ms}, {3, 10 * time.Second}, {4, 30 * time.Second}, {5, 70 * time.Second}, {6, 150 * time.Second}, {7, 310 * time.Second}, {8, 610 * time.Second}, {9, 910 * time.Second}} {
-		p := plan(func(p *runner.Plan) { p.CrashLimit, p.Duration = test.limit, test.window })
-		if warning := p.UnreachableLimit(); warning != "" {
-			t.Errorf("limit %d within %s: %s", test.limit, test.window, warning)
+		p := plan(func(p *runner.Plan) { p.Duration = test.window })
+		if got := p.CrashLoop(); got != test.crashes {
+			t.Errorf("within %s: got %d crashes, want %d", p.Duration, got, test.crashes)
 		}
-		if p.Duration -= ms; p.Duration > 0 && p.UnreachableLimit() == "" {
-			t.Errorf("limit %d within %s: no warning", test.limit, p.Duration)
-		}
-		if p.Duration, p.CrashLimit = test.window, test.limit+1; p.UnreachableLimit() == "" {
-			t.Errorf("limit %d within %s: no warning", p.CrashLimit, test.window)
+		if p.Duration -= ms; p.Duration > 0 && p.CrashLoop() != test.crashes-1 {
+			t.Errorf("within %s: got %d crashes, want %d", p.Duration, p.CrashLoop(), test.crashes-1)
 		}
 	}
-	want := "CRASH_LIMIT 10 cannot be reached within 5m by one crash-looping pod alone: under the kubelet's back-off, " +
-		"a container that dies at once crashes about 6 times in that time; lower the limit or check for longer"
-	if got := plan(func(p *runner.Plan) { p.CrashLimit, p.Duration = 10, 5*time.Minute }).UnreachableLimit(); got != want {
-		t.Errorf("\n got %s\nwant %s", got, want)
+	if got := counted(3, 0).CrashLoop(); got != 3 {
+		t.Errorf("within 3 checks every 5s: got %d crashes, want 3", got)
 	}
-	if got := plan(func(p *runner.Plan) { p.CrashLimit, p.Duration = 1e6, math.MaxInt64 }).UnreachableLimit(); got != "" {
-		t.Errorf("a window without end: %s", got)
+	if got := counted(math.MaxInt64, 0).CrashLoop(); got < 1e6 {
+		t.Errorf("in a run without end: got %d crashes", got)
 	}
 }
 

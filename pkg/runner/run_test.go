@@ -3,7 +3,6 @@ package runner_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +29,7 @@ func constantly(d time.Duration) func(time.Duration) time.Duration {
 	return func(time.Duration) time.Duration { return d }
 }
 
-// For how long answers take from one time on; before, they take none.
+// slowFrom makes responses take this long from a time on.
 func slowFrom(from, d time.Duration) func(time.Duration) time.Duration {
 	return func(at time.Duration) time.Duration {
 		if at >= from {
@@ -51,11 +50,11 @@ func TestSchedule(t *testing.T) {
 		elapsed  time.Duration
 		gap      time.Duration // the longest
 	}{
-		{"the first check comes at once, the closing one at the end of the window", world{}, plan(nil),
+		{"the first check is made at once, the final one at the end of the window", world{}, plan(nil),
 			"0s 5s 10s 15s 20s", runner.Pass, 20 * s, 5 * s},
-		{"the closing check does not wait for a tick", world{}, plan(func(p *runner.Plan) { p.Duration = 12 * s }),
+		{"the final check does not wait for a tick", world{}, plan(func(p *runner.Plan) { p.Duration = 12 * s }),
 			"0s 5s 10s 12s", runner.Pass, 12 * s, 5 * s},
-		{"an interval longer than the window leaves the first and the closing check", world{}, plan(func(p *runner.Plan) { p.Interval = 100 * s }),
+		{"an interval longer than the window leaves the first and the final check", world{}, plan(func(p *runner.Plan) { p.Interval = 100 * s }),
 			"0s 20s", runner.Pass, 20 * s, 20 * s},
 		{"slow checks do not drift", world{takes: constantly(2 * s)}, plan(nil),
 			"0s 5s 10s 15s 20s", runner.Pass, 22 * s, 5 * s},
@@ -63,13 +62,13 @@ func TestSchedule(t *testing.T) {
 			"0s 10s 20s 30s 37s", runner.Pass, 44 * s, 10 * s},
 		{"a check that ends on a tick is followed at once", world{takes: constantly(5 * s)}, plan(nil),
 			"0s 5s 10s 15s 20s", runner.Pass, 25 * s, 5 * s},
-		{"a check begun before the window's end is not the closing one, which follows at once", world{takes: slowFrom(15*s, 8*s)}, plan(nil),
+		{"a check that begins before the window's end is not the final one, which follows at once", world{takes: slowFrom(15*s, 8*s)}, plan(nil),
 			"0s 5s 10s 15s 23s", runner.Pass, 31 * s, 13 * s},
 
 		{"COUNT ends right after its last check", world{}, counted(3, 0), "0s 5s 10s", runner.Pass, 10 * s, 5 * s},
 		{"a COUNT of 1 is one check", world{}, counted(1, 0), "0s", runner.Pass, 0, 0},
 		{"COUNT ends before MAX_DURATION when its checks are made", world{}, counted(3, 60*s), "0s 5s 10s", runner.Pass, 10 * s, 5 * s},
-		{"MAX_DURATION ends COUNT with a closing check", world{}, counted(100, 12*s), "0s 5s 10s 12s", runner.Pass, 12 * s, 5 * s},
+		{"MAX_DURATION ends COUNT with a final check", world{}, counted(100, 12*s), "0s 5s 10s 12s", runner.Pass, 12 * s, 5 * s},
 		{"the last of COUNT may be at MAX_DURATION", world{}, counted(3, 10*s), "0s 5s 10s", runner.Pass, 10 * s, 5 * s},
 		{"a check that failed is not one of the COUNT", world{fails: between(5*s, 6*s, status(500, "", 3))}, counted(3, 0),
 			"0s 5s 8s 10s", runner.Pass, 10 * s, 8 * s},
@@ -77,19 +76,13 @@ func TestSchedule(t *testing.T) {
 		{"the limit ends the run at once", world{pods: crashingAt(1*s, 2*s, 9*s)}, plan(nil), "0s 5s 10s", runner.Fail, 10 * s, 5 * s},
 		{"the limit at the first check ends the run", world{pods: pods(pod(3))}, plan(nil), "0s", runner.Fail, 0, 0},
 		{"one below the limit passes", world{pods: pods(pod(2))}, plan(nil), "0s 5s 10s 15s 20s", runner.Pass, 20 * s, 5 * s},
-		{"a crash in the last interval is seen by the closing check", world{pods: crashingAt(1*s, 2*s, 19*s)}, plan(nil),
+		{"a crash in the last interval is seen by the final check", world{pods: crashingAt(1*s, 2*s, 19*s)}, plan(nil),
 			"0s 5s 10s 15s 20s", runner.Fail, 20 * s, 5 * s},
-		{"a crash while the last check before the end is on its way is seen by the closing check",
+		{"a crash during the last check before the end is seen by the final check",
 			world{pods: func(at time.Duration) []*corev1.Pod { return crashingAt(19*s, 19*s, 24*s)(at) }, takes: slowFrom(15*s, 8*s)}, plan(nil),
 			"0s 5s 10s 15s 23s", runner.Fail, 31 * s, 13 * s},
 
-		{"no pod at all is inconclusive", world{pods: pods()}, plan(nil), "0s 5s 10s 15s 20s", runner.Inconclusive, 20 * s, 5 * s},
-		{"pods that were there once are enough", world{pods: func(at time.Duration) []*corev1.Pod {
-			if at == 10*s {
-				return []*corev1.Pod{pod(0)}
-			}
-			return nil
-		}}, plan(nil), "0s 5s 10s 15s 20s", runner.Pass, 20 * s, 5 * s},
+		{"a window without pods runs to its end", world{pods: pods()}, plan(nil), "0s 5s 10s 15s 20s", runner.Inconclusive, 20 * s, 5 * s},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
@@ -99,7 +92,7 @@ func TestSchedule(t *testing.T) {
 			}
 			if a.Verdict != test.verdict || a.Elapsed != test.elapsed || a.LongestGap != test.gap {
 				t.Errorf("got %s after %s with a gap of %s, want %s after %s with a gap of %s (%s)",
-					a.Verdict, a.Elapsed, a.LongestGap, test.verdict, test.elapsed, test.gap, a.Reason)
+					a.Verdict, a.Elapsed, a.LongestGap, test.verdict, test.elapsed, test.gap, a.Cause)
 			}
 			if window, ok := test.plan.Window(); a.Elapsed > test.plan.Latest() || ok && a.Verdict == runner.Pass && test.plan.Count == 0 && a.Elapsed < window {
 				t.Errorf("took %s, where the window is %s and the bound %s", a.Elapsed, window, test.plan.Latest())
@@ -109,60 +102,111 @@ func TestSchedule(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	ready := func(p *runner.Plan) { p.RequireReady = true }
+	const s = time.Second
+	with := func(change func(*runner.Plan)) runner.Plan { return plan(change) }
+	minPods := func(n int64) runner.Plan { return with(func(p *runner.Plan) { p.MinPods = n }) }
+	ready := with(func(p *runner.Plan) { p.RequireReady = true })
+	// until returns these pods before a time, and others from then on.
+	until := func(at time.Duration, before, after []*corev1.Pod) func(time.Duration) []*corev1.Pod {
+		return func(now time.Duration) []*corev1.Pod {
+			if now < at {
+				return before
+			}
+			return after
+		}
+	}
+	one, two := []*corev1.Pod{pod(0)}, []*corev1.Pod{pod(0), pod(0, numbered(2))}
 	tests := []struct {
 		claim   string
-		pods    []*corev1.Pod // all the time
+		pods    func(time.Duration) []*corev1.Pod
 		plan    runner.Plan
 		verdict runner.Verdict
-		reason  string
+		cause   runner.Cause
 	}{
-		{"no crash passes", []*corev1.Pod{pod(0)}, plan(nil), runner.Pass, "no crashes within 20s, below CRASH_LIMIT 3"},
-		{"crashes below the limit pass", []*corev1.Pod{pod(2)}, plan(nil), runner.Pass, "2 crashes in 1 of 1 pod (all from before this run), below CRASH_LIMIT 3"},
-		{"the limit fails", []*corev1.Pod{pod(1), pod(2, numbered(2))}, plan(nil), runner.Fail,
-			"3 crashes in 2 of 2 pods (all from before this run), CRASH_LIMIT is 3; worst: web-2/app with 2 crashes, the last one with exit code unknown"},
-		{"the limit fails although pods are too few and not ready", []*corev1.Pod{pod(4, unready)},
-			plan(func(p *runner.Plan) { p.RequireReady, p.MinPods = true, 9 }), runner.Fail,
-			"4 crashes in 1 of 1 pod (all from before this run), CRASH_LIMIT is 3; worst: web-1/app with 4 crashes, the last one with exit code unknown"},
-		{"no pod is inconclusive", nil, plan(nil), runner.Inconclusive, "no pod ever matched hash=abc: check HASH (or SELECTOR) and NAMESPACE"},
-		{"one pod less than MIN_PODS is inconclusive", []*corev1.Pod{pod(0), pod(0, numbered(2))}, plan(func(p *runner.Plan) { p.MinPods = 3 }),
-			runner.Inconclusive, "never more than 2 pods matched at once, MIN_PODS is 3"},
-		{"exactly MIN_PODS are enough", []*corev1.Pod{pod(0), pod(0, numbered(2))}, plan(func(p *runner.Plan) { p.MinPods = 2 }), runner.Pass,
-			"no crashes within 20s, below CRASH_LIMIT 3"},
-		{"MIN_PODS counts every listed pod", []*corev1.Pod{pod(0), pod(0, numbered(2), deleted)}, plan(func(p *runner.Plan) { p.MinPods = 2 }), runner.Pass,
-			"no crashes within 20s, below CRASH_LIMIT 3"},
-		{"MIN_PODS=0 lets an empty selection pass", nil, plan(func(p *runner.Plan) { p.MinPods = 0 }), runner.Pass,
-			"no crashes within 20s, below CRASH_LIMIT 3; but no pod ever matched hash=abc"},
-		{"too few pods come before readiness", []*corev1.Pod{pod(0, unready)}, plan(func(p *runner.Plan) { p.RequireReady, p.MinPods = true, 2 }),
-			runner.Inconclusive, "never more than 1 pod matched at once, MIN_PODS is 2"},
-		{"ready pods pass", []*corev1.Pod{pod(0)}, plan(ready), runner.Pass, "no crashes within 20s, below CRASH_LIMIT 3"},
-		{"without REQUIRE_READY readiness does not matter, but is told", []*corev1.Pod{pod(0, unready)}, plan(nil), runner.Pass,
-			"no crashes within 20s, below CRASH_LIMIT 3; but at the closing check 1 of 1 pod was not Ready: web-1 (REQUIRE_READY=on would not let this pass)"},
-		{"a pod that is not ready", []*corev1.Pod{pod(1), pod(0, numbered(2), unready)}, plan(ready), runner.NotReady,
-			"1 crash in 1 of 2 pods (from before this run), below CRASH_LIMIT 3, but at the closing check 1 of 2 pods was not Ready: web-2"},
-		{"many pods that are not ready", []*corev1.Pod{pod(0, unready), pod(0, numbered(2), unready), pod(0, numbered(3), unready), pod(0, numbered(4), unready)}, plan(ready), runner.NotReady,
-			"no crashes within 20s, below CRASH_LIMIT 3, but at the closing check 4 of 4 pods were not Ready: web-1, web-2, web-3 and 1 more"},
-		{"a pod that cannot start is not ready, and why is told", []*corev1.Pod{pod(0, unready, func(p *corev1.Pod) {
-			p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}
-		})}, plan(ready), runner.NotReady,
-			"no crashes within 20s, below CRASH_LIMIT 3, but at the closing check 1 of 1 pod was not Ready: web-1; web-1/app cannot start: ImagePullBackOff"},
-		{"pods that are being deleted need not be ready", []*corev1.Pod{pod(0), pod(0, numbered(2), unready, deleted)}, plan(ready), runner.Pass, "no crashes within 20s, below CRASH_LIMIT 3"},
-		{"but one must be left", []*corev1.Pod{pod(0, unready, deleted)}, plan(ready), runner.NotReady,
-			"no crashes within 20s, below CRASH_LIMIT 3, but at the closing check no pod was left that could be Ready"},
-		{"unless MIN_PODS is 0", []*corev1.Pod{pod(0, unready, deleted)}, plan(func(p *runner.Plan) { p.RequireReady, p.MinPods = true, 0 }), runner.Pass,
-			"no crashes within 20s, below CRASH_LIMIT 3; but at the closing check no pod was left"},
+		{"no crash passes", pods(pod(0)), plan(nil), runner.Pass, ""},
+		{"crashes below the limit pass", pods(pod(2)), plan(nil), runner.Pass, ""},
+		{"the limit fails", pods(pod(1), pod(2, numbered(2))), plan(nil), runner.Fail, ""},
+		{"the limit comes before all else", pods(pod(4, unready)), with(func(p *runner.Plan) { p.RequireReady, p.MinPods = true, 9 }), runner.Fail, ""},
+
+		{"no pod is inconclusive", pods(), plan(nil), runner.Inconclusive, runner.NeverMatched},
+		{"with MIN_PODS=0, no pod passes", pods(), minPods(0), runner.Pass, ""},
+		{"one pod less than MIN_PODS is inconclusive", pods(two...), minPods(3), runner.Inconclusive, runner.NeverRan},
+		{"exactly MIN_PODS are enough", pods(two...), minPods(2), runner.Pass, ""},
+		{"MIN_PODS counts pods that are being deleted", pods(pod(0), pod(0, numbered(2), deleted)), minPods(2), runner.Pass, ""},
+		{"MIN_PODS does not count Failed pods", pods(pod(0), pod(0, numbered(2), failed)), minPods(2), runner.Inconclusive, runner.NeverRan},
+		{"MIN_PODS wants them at the same time", until(10*s, pods(pod(0))(0), pods(pod(0, numbered(2)))(0)), minPods(2), runner.Inconclusive, runner.NeverRan},
+		{"MIN_PODS at any check is enough", until(10*s, two, one), minPods(2), runner.Pass, ""},
+		{"too few pods come before readiness", pods(pod(0, unready)), with(func(p *runner.Plan) { p.RequireReady, p.MinPods = true, 2 }), runner.Inconclusive, runner.NeverRan},
+
+		{"a pod that never ran is inconclusive", pods(pod(0, stuck)), plan(nil), runner.Inconclusive, runner.NeverRan},
+		{"with MIN_PODS=0, it passes", pods(pod(0, stuck)), minPods(0), runner.Pass, ""},
+		{"beside a good one, it passes", pods(pod(0), pod(0, numbered(2), stuck)), plan(nil), runner.Pass, ""},
+		{"pods that run only at the final check pass", until(20*s, pods(pod(0, stuck))(0), one), plan(nil), runner.Pass, ""},
+
+		{"pods that are gone at the final check are inconclusive", until(10*s, one, nil), plan(nil), runner.Inconclusive, runner.Gone},
+		{"with MIN_PODS=0, they pass", until(10*s, one, nil), minPods(0), runner.Pass, ""},
+		{"pods that are gone for a moment pass", until(10*s, nil, one), plan(nil), runner.Pass, ""},
+		{"pods that are being deleted are gone", until(10*s, one, pods(pod(0, deleted))(0)), plan(nil), runner.Inconclusive, runner.Gone},
+		{"pods that have failed are gone", until(10*s, one, pods(pod(0, failed))(0)), plan(nil), runner.Inconclusive, runner.Gone},
+		{"pods that have been replaced by ones that cannot start are gone", until(10*s, one, pods(pod(0, numbered(2), stuck))(0)), plan(nil), runner.Inconclusive, runner.Gone},
+		{"one that is left is enough", until(10*s, two, one), plan(nil), runner.Pass, ""},
+		{"one that has succeeded is enough", until(10*s, one, pods(pod(0, succeeded))(0)), plan(nil), runner.Pass, ""},
+		{"the limit that was reached before they were gone fails", until(10*s, pods(pod(3))(0), nil), plan(nil), runner.Fail, ""},
+
+		{"pods of nodes that do not report are inconclusive", until(10*s, one, pods(pod(0, unreported))(0)), plan(nil), runner.Inconclusive, runner.Unreported},
+		{"with MIN_PODS=0, they pass", until(10*s, one, pods(pod(0, unreported))(0)), minPods(0), runner.Pass, ""},
+		{"beside one whose node reports, they pass", pods(pod(0), pod(0, numbered(2), unreported)), plan(nil), runner.Pass, ""},
+		{"beside one that is being deleted, they do not", pods(pod(0, deleted), pod(0, numbered(2), unreported)), plan(nil), runner.Inconclusive, runner.Unreported},
+
+		{"ready pods pass", pods(pod(0)), ready, runner.Pass, ""},
+		{"without REQUIRE_READY, readiness does not matter", pods(pod(0, unready)), plan(nil), runner.Pass, ""},
+		{"a pod that is not ready", pods(pod(1), pod(0, numbered(2), unready)), ready, runner.NotReady, runner.PodsNotReady},
+		{"a pod beside it that cannot start is not ready", pods(pod(0), pod(0, numbered(2), unready, stuck)), ready, runner.NotReady, runner.PodsNotReady},
+		{"pods that are being deleted need not be ready", pods(pod(0), pod(0, numbered(2), unready, deleted)), ready, runner.Pass, ""},
+		{"a pod that has succeeded cannot be ready", pods(pod(0, unready, succeeded)), ready, runner.NotReady, runner.NoneToJudge},
+		{"unless MIN_PODS is 0", pods(pod(0, unready, succeeded)), with(func(p *runner.Plan) { p.RequireReady, p.MinPods = true, 0 }), runner.Pass, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
-			a := world{pods: pods(test.pods...)}.run(t, test.plan)
-			if a.Verdict != test.verdict || a.Reason != test.reason {
-				t.Errorf("\n got %s: %s\nwant %s: %s", a.Verdict, a.Reason, test.verdict, test.reason)
+			for mode, plan := range map[string]runner.Plan{"DURATION": test.plan, "COUNT": inChecks(test.plan)} {
+				a := world{pods: test.pods}.run(t, plan)
+				if a.Verdict != test.verdict || a.Cause != test.cause {
+					t.Errorf("%s: got %s %s, want %s %s", mode, a.Verdict, a.Cause, test.verdict, test.cause)
+				}
 			}
 		})
 	}
 }
 
-func TestFaults(t *testing.T) {
+// inChecks returns a plan of as many checks as this plan's window has.
+func inChecks(p runner.Plan) runner.Plan {
+	p.Count, p.Duration = int64(p.Duration/p.Interval)+1, 0
+	return p
+}
+
+func TestTheOutcomeSaysSinceWhenThePodsAreGone(t *testing.T) {
+	const s = time.Second
+	there := map[time.Duration]bool{0: true, 10 * s: true} // not at 5 s, and not from 15 s on
+	a := world{pods: func(at time.Duration) []*corev1.Pod {
+		if there[at] {
+			return []*corev1.Pod{pod(0)}
+		}
+		return nil
+	}}.run(t, plan(nil))
+	if a.Cause != runner.Gone || a.GoneSince != 15*s || a.MostPods != 1 || a.MostRan != 1 {
+		t.Errorf("got %s since %s, at most %d pods, %d ran", a.Cause, a.GoneSince, a.MostPods, a.MostRan)
+	}
+}
+
+func TestTheOutcomeCountsWhatTheFirstCheckFound(t *testing.T) {
+	refused := between(0, 5*time.Second, errors.New("connection refused"))
+	a := world{pods: crashingAt(0, 12*time.Second), fails: refused}.run(t, plan(nil))
+	if a.Crashes != 2 || a.AtStart != 1 || a.FirstCheck < 5*time.Second || a.Checks == 0 || a.FailedChecks == 0 || a.Pods != 1 || len(a.Containers) != 1 {
+		t.Errorf("got %+v", a.Outcome)
+	}
+}
+
+func TestFailedChecks(t *testing.T) {
 	const s = time.Second
 	refused := errors.New("connection refused")
 	// A tick every 100 ms comes before any back-off, so that the times of the attempts are exact.
@@ -180,63 +224,61 @@ func TestFaults(t *testing.T) {
 		plan    runner.Plan
 		verdict runner.Verdict
 		elapsed time.Duration
-		reason  string
+		cause   runner.Cause
 	}{
 		{"an outage that ends within the grace passes", world{fails: between(2*s, 15*s, refused)}, quick(nil), runner.Pass, 20 * s,
-			"no crashes within 20s, below CRASH_LIMIT 3"},
-		{"an outage that lasts is inconclusive when the grace is used up", world{fails: between(2*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
-			runner.Inconclusive, 12 * s, "the pods were not observed for the last 10.1s (101 failed attempts, API_GRACE is 10s; crashes until then: 0 of 3): list pods with hash=abc: connection refused"},
+			""},
+		{"an outage that lasts is inconclusive once the grace has passed", world{fails: between(2*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
+			runner.Inconclusive, 12 * s, runner.Unobserved},
 		{"an outage from the start is inconclusive", world{fails: between(0, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 5 * s }),
-			runner.Inconclusive, 5 * s, "the pods were never observed (51 failed attempts in 5s, API_GRACE is 5s): list pods with hash=abc: connection refused"},
-		{"the last attempt, when the grace is used up, may save the run", world{fails: between(2*s, 12*s, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
-			runner.Pass, 20 * s, "no crashes within 20s, below CRASH_LIMIT 3"},
-		{"the closing check goes on past the window's end", world{fails: between(19*s, 40*s, refused)}, quick(nil), runner.Pass, 40 * s,
-			"no crashes within 40s, below CRASH_LIMIT 3"},
-		{"the closing check goes on until the streak's grace is used up, not longer", world{fails: between(15*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
-			runner.Inconclusive, 25 * s, "the pods were not observed for the last 10.1s (101 failed attempts, API_GRACE is 10s; crashes until then: 0 of 3): list pods with hash=abc: connection refused"},
+			runner.Inconclusive, 5 * s, runner.Unobserved},
+		{"the last attempt, after the grace has passed, may succeed", world{fails: between(2*s, 12*s, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
+			runner.Pass, 20 * s, ""},
+		{"the final check goes on past the window's end", world{fails: between(19*s, 40*s, refused)}, quick(nil), runner.Pass, 40 * s,
+			""},
+		{"the final check goes on until the streak's grace has passed, not longer", world{fails: between(15*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
+			runner.Inconclusive, 25 * s, runner.Unobserved},
 		{"without grace, one failure ends the run", world{fails: between(2*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 0 }), runner.Inconclusive, 2 * s,
-			"the pods were not observed for the last 100ms (1 failed attempt, API_GRACE is 0s; crashes until then: 0 of 3): list pods with hash=abc: connection refused"},
+			runner.Unobserved},
 		{"a failure after the limit was reached changes nothing", world{pods: crashingAt(0, 0, 1*s), fails: between(2*s, always, refused)}, quick(nil), runner.Fail, 1 * s,
-			"3 crashes in 1 of 1 pod (2 of them from before this run), CRASH_LIMIT is 3; worst: web-1/app with 3 crashes, the last one with exit code unknown"},
+			""},
 		{"400 is inconclusive at once", world{fails: between(2*s, always, status(400, "BadRequest", 0))}, quick(nil), runner.Inconclusive, 2 * s,
-			"the API server does not accept the request: list pods with hash=abc: answer 400"},
+			runner.Rejected},
 		{"406 is inconclusive at once", world{fails: between(0, always, status(406, "", 0))}, quick(nil), runner.Inconclusive, 0,
-			"the API server does not accept the request: list pods with hash=abc: answer 406"},
+			runner.Rejected},
 		{"415 is inconclusive at once", world{fails: between(0, always, status(415, "", 0))}, quick(nil), runner.Inconclusive, 0,
-			"the API server does not accept the request: list pods with hash=abc: answer 415"},
+			runner.Rejected},
 		{"422 is inconclusive at once", world{fails: between(0, always, status(422, "", 0))}, quick(nil), runner.Inconclusive, 0,
-			"the API server does not accept the request: list pods with hash=abc: answer 422"},
-		{"404 is a fault like any other", world{fails: between(0, 3*s, status(404, "", 0))}, quick(nil), runner.Pass, 20 * s, "no crashes within 20s, below CRASH_LIMIT 3"},
+			runner.Rejected},
+		{"404 is an error like any other", world{fails: between(0, 3*s, status(404, "", 0))}, quick(nil), runner.Pass, 20 * s, ""},
 		{"403 from the start is inconclusive after 10 s", world{fails: between(0, always, status(403, "Forbidden", 0))}, quick(nil), runner.Inconclusive, 10 * s,
-			"the API server denies access: list pods with hash=abc: answer 403"},
-		{"403 from the start is given 10 s however short the window", world{fails: between(0, always, status(403, "Forbidden", 0))}, quick(func(p *runner.Plan) { p.Duration = s }),
-			runner.Inconclusive, 10 * s, "the API server denies access: list pods with hash=abc: answer 403"},
-		{"401 from the start is given no longer than the grace", world{fails: between(0, always, status(401, "Unauthorized", 0))}, quick(func(p *runner.Plan) { p.APIGrace = 4 * s }),
-			runner.Inconclusive, 4 * s, "the API server denies access: list pods with hash=abc: answer 401"},
+			runner.Denied},
+		{"403 from the start is retried for 10 s however short the window", world{fails: between(0, always, status(403, "Forbidden", 0))}, quick(func(p *runner.Plan) { p.Duration = s }),
+			runner.Inconclusive, 10 * s, runner.Denied},
+		{"401 from the start is retried no longer than the grace", world{fails: between(0, always, status(401, "Unauthorized", 0))}, quick(func(p *runner.Plan) { p.APIGrace = 4 * s }),
+			runner.Inconclusive, 4 * s, runner.Denied},
 		{"the 10 s begin with the first denial", world{fails: func(at time.Duration, _ int) error {
 			if at < 5*s {
 				return refused
 			}
 			return status(403, "Forbidden", 0)
-		}}, quick(nil), runner.Inconclusive, 15 * s, "the API server denies access: list pods with hash=abc: answer 403"},
-		{"403 for a moment at the start does no harm", world{fails: between(0, 9*s, status(403, "Forbidden", 0))}, quick(nil), runner.Pass, 20 * s,
-			"no crashes within 20s, below CRASH_LIMIT 3"},
-		{"403 after a success is a fault like any other", world{fails: between(2*s, 18*s, status(403, "Forbidden", 0))}, quick(nil), runner.Pass, 20 * s,
-			"no crashes within 20s, below CRASH_LIMIT 3"},
-		{"crashes that a late first check finds may be older than the run, or not", world{fails: between(0, 5*s, refused), pods: func(time.Duration) []*corev1.Pod { return []*corev1.Pod{pod(1)} }},
-			quick(nil), runner.Pass, 20 * s, "1 crash in 1 of 1 pod (found by the first check that succeeded, after 5s), below CRASH_LIMIT 3"},
-		{"requests that are never answered use up the grace", world{takes: constantly(always / 4)}, plan(nil), runner.Inconclusive, 69 * s, ""},
-		{"an answer that takes longer than the grace leaves no time for another", world{takes: constantly(always / 4)}, plan(func(p *runner.Plan) { p.APIGrace = 0 }),
-			runner.Inconclusive, 9 * s, ""},
+		}}, quick(nil), runner.Inconclusive, 15 * s, runner.Denied},
+		{"403 for a moment at the start passes", world{fails: between(0, 9*s, status(403, "Forbidden", 0))}, quick(nil), runner.Pass, 20 * s,
+			""},
+		{"403 after a success is an error like any other", world{fails: between(2*s, 18*s, status(403, "Forbidden", 0))}, quick(nil), runner.Pass, 20 * s,
+			""},
+		{"requests without a response use up the grace", world{takes: constantly(always / 4)}, plan(nil), runner.Inconclusive, 69 * s, runner.Unobserved},
+		{"a response that takes longer than the grace leaves no time for another", world{takes: constantly(always / 4)}, plan(func(p *runner.Plan) { p.APIGrace = 0 }),
+			runner.Inconclusive, 9 * s, runner.Unobserved},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
 			a := test.world.run(t, test.plan)
 			if a.Verdict != test.verdict || a.Elapsed != test.elapsed {
-				t.Errorf("got %s after %s, want %s after %s (%s)", a.Verdict, a.Elapsed, test.verdict, test.elapsed, a.Reason)
+				t.Errorf("got %s after %s, want %s after %s (%s: %v)", a.Verdict, a.Elapsed, test.verdict, test.elapsed, a.Cause, a.Err)
 			}
-			if test.reason != "" && a.Reason != test.reason {
-				t.Errorf("\n got %s\nwant %s", a.Reason, test.reason)
+			if a.Cause != test.cause || (a.Err != nil) != (test.cause != "") {
+				t.Errorf("got the cause %q with error %v, want %q", a.Cause, a.Err, test.cause)
 			}
 			if int(a.Checks+a.FailedChecks) != len(a.requests) {
 				t.Errorf("%d checks and %d failed ones, but %d requests", a.Checks, a.FailedChecks, len(a.requests))
@@ -288,8 +330,8 @@ func TestRetryAfter(t *testing.T) {
 		requests string
 		verdict  runner.Verdict
 	}{
-		{"no attempt comes before it, not even at a tick", 7, time.Minute, "0s 7s 10s 15s 20s", runner.Pass},
-		{"it is cut at the instant of giving up", 3600, 12 * s, "0s 12s 15s 20s", runner.Pass},
+		{"no attempt is made before it, not even at a tick", 7, time.Minute, "0s 7s 10s 15s 20s", runner.Pass},
+		{"it is cut to the time at which the run gives up", 3600, 12 * s, "0s 12s 15s 20s", runner.Pass},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
@@ -299,7 +341,7 @@ func TestRetryAfter(t *testing.T) {
 			}
 		})
 	}
-	t.Run("it is cut at the end of the closing check's grace", func(t *testing.T) {
+	t.Run("it is cut to the end of the final check's grace", func(t *testing.T) {
 		a := world{fails: between(0, always, status(429, "TooManyRequests", 2147483647))}.run(t, plan(func(p *runner.Plan) { p.APIGrace = 30 * s }))
 		if a.times() != "0s 30s" || a.Verdict != runner.Inconclusive {
 			t.Errorf("got %s with requests at %s", a.Verdict, a.times())
@@ -307,8 +349,8 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// The closing check has read its whole list when the signal comes: only the limit outranks the signal.
-func TestASignalDuringTheClosingCheckIsNeverAPass(t *testing.T) {
+// The final check has read the whole list when the signal arrives: only the limit outranks the signal.
+func TestASignalDuringTheFinalCheckIsNeverAPass(t *testing.T) {
 	for _, test := range []struct {
 		crashes int32
 		want    runner.Verdict
@@ -351,11 +393,11 @@ func TestSignals(t *testing.T) {
 	}{
 		{"before the first check", world{ctx: signal(0)}, plan(nil), runner.Interrupted, 0},
 		{"between checks", world{ctx: signal(7 * s)}, plan(nil), runner.Interrupted, 7 * s},
-		{"in mid-request", world{ctx: signal(6 * s), takes: slowFrom(5*s, 9*s)}, plan(nil), runner.Interrupted, 6 * s},
+		{"during a request", world{ctx: signal(6 * s), takes: slowFrom(5*s, 9*s)}, plan(nil), runner.Interrupted, 6 * s},
 		{"in back-off", world{ctx: signal(6 * s), fails: between(5*s, always, status(429, "TooManyRequests", 30))}, plan(nil), runner.Interrupted, 6 * s},
-		{"in the closing check", world{ctx: signal(21 * s), takes: slowFrom(20*s, 9*s)}, plan(nil), runner.Interrupted, 21 * s},
-		{"after the window, while the closing check is retried", world{ctx: signal(30 * s), fails: between(19*s, always, errors.New("refused"))}, plan(nil), runner.Interrupted, 30 * s},
-		{"once the verdict is reached it changes nothing", world{ctx: signal(21 * s)}, plan(nil), runner.Pass, 20 * s},
+		{"in the final check", world{ctx: signal(21 * s), takes: slowFrom(20*s, 9*s)}, plan(nil), runner.Interrupted, 21 * s},
+		{"after the window, while the final check is retried", world{ctx: signal(30 * s), fails: between(19*s, always, errors.New("refused"))}, plan(nil), runner.Interrupted, 30 * s},
+		{"once the verdict is reached, it changes nothing", world{ctx: signal(21 * s)}, plan(nil), runner.Pass, 20 * s},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
@@ -363,8 +405,8 @@ func TestSignals(t *testing.T) {
 			if a.Verdict != test.verdict || a.Elapsed < test.elapsed || a.Elapsed > test.elapsed+time.Second {
 				t.Errorf("got %s after %s, want %s after %s", a.Verdict, a.Elapsed, test.verdict, test.elapsed)
 			}
-			if interrupted := a.Verdict == runner.Interrupted; interrupted != (a.Signal == syscall.SIGTERM) || interrupted != strings.HasPrefix(a.Reason, "ended by SIGTERM after ") {
-				t.Errorf("got signal %v, reason %q", a.Signal, a.Reason)
+			if interrupted := a.Verdict == runner.Interrupted; interrupted != (a.Signal == syscall.SIGTERM) || interrupted != (a.Err == error(runner.SignalError{Signal: syscall.SIGTERM})) {
+				t.Errorf("got signal %v, error %v", a.Signal, a.Err)
 			}
 		})
 	}

@@ -18,16 +18,15 @@ import (
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
-	"github.com/crashcheck/crashcheck/pkg/typed"
 )
 
-// world is a cluster as a run meets it, in the time of a synctest bubble. The times that its functions are given are
-// counted from the run's start; a nil function stands for the usual.
+// world is a cluster as a run sees it, in the time of a synctest bubble. Times are counted from the run's start. A nil
+// function stands for the default.
 type world struct {
 	pods  func(at time.Duration) []*corev1.Pod  // one healthy, ready pod
-	takes func(at time.Duration) time.Duration  // how long an answer takes: no time
+	takes func(at time.Duration) time.Duration  // how long a response takes: no time
 	fails func(at time.Duration, nth int) error // none; nth counts the requests from 1
-	ctx   func(context.Context) context.Context // what the run is given
+	ctx   func(context.Context) context.Context // the context of the run
 }
 
 // account is what happened in a run.
@@ -52,7 +51,7 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 	var a account
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		check, err := checker.New(typed.Pods(listerFunc(func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
+		check, err := checker.New(checker.FromClientset(listerFunc(func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
 			at := time.Since(start)
 			a.requests = append(a.requests, at)
 			if w.takes != nil {
@@ -108,7 +107,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pod returns a ready pod whose container has crashed so often.
+// pod returns a Ready pod whose container has crashed this often.
 func pod(crashes int32, changes ...func(*corev1.Pod)) *corev1.Pod {
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web-1", UID: "1", Namespace: "prod", Labels: map[string]string{"hash": "abc"}},
@@ -129,6 +128,20 @@ func numbered(n int) func(*corev1.Pod) {
 }
 
 func unready(p *corev1.Pod) { p.Status.Conditions[0].Status = corev1.ConditionFalse }
+
+func stuck(p *corev1.Pod) {
+	p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}
+}
+
+func succeeded(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }
+
+func failed(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }
+
+// unreported: the node of the pod has stopped reporting.
+func unreported(p *corev1.Pod) {
+	unready(p)
+	p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.ContainersReady, Status: corev1.ConditionTrue})
+}
 
 func deleted(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
 
