@@ -20,30 +20,30 @@ import (
 // serviceAccountDir is where the kubelet mounts the credentials of a pod.
 const serviceAccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// ErrNoCluster says that there is no cluster to talk to, and how to name one.
-var ErrNoCluster = errors.New("no cluster to talk to: run in a pod with a service account (automountServiceAccountToken: true), " +
-	"or outside with a kubeconfig (KUBECONFIG, or ~/.kube/config)")
+// ErrNoCluster means that the environment has no credentials for a cluster. It says how to provide them.
+var ErrNoCluster = errors.New("no cluster found: run in a pod with a service account (automountServiceAccountToken: true), " +
+	"or elsewhere with a kubeconfig (KUBECONFIG, or ~/.kube/config)")
 
-// Cluster is an API server, credentials for it, and the namespace that belongs to them.
+// Cluster is an API server, with credentials for it and their namespace.
 type Cluster struct {
 	config    *rest.Config
 	namespace string
 }
 
-// Namespace returns the namespace of the credentials: the pod's own in a cluster, else that of the kubeconfig's
-// context, else "default".
+// Namespace returns the namespace of the credentials: that of the pod's service account, or that of the kubeconfig's
+// context, or "default". It is empty if the service account has none.
 func (c Cluster) Namespace() string { return c.namespace }
 
-// findTimeout bounds the reading of credentials from files.
-const findTimeout = 10 * time.Second
+// fileTimeout bounds reading the files of credentials.
+const fileTimeout = 10 * time.Second
 
-// FindCluster finds the cluster that an environment (KEY=value pairs) names: by KUBECONFIG if that is set, in a pod by
-// its service account, elsewhere by ~/.kube/config. The error is [ErrNoCluster] if there is none, and the context's
-// cause if that ends first. It never takes longer than 10 s, although its files may be on a dead network mount.
+// FindCluster returns the cluster that an environment (KEY=value pairs) configures: with KUBECONFIG if that is set,
+// otherwise with the service account of the pod, otherwise with ~/.kube/config. The error wraps [ErrNoCluster] if there is none, and is
+// the context's cause if ctx ends first. It takes at most 10 s, even if a file is on a network mount that does not respond.
 func FindCluster(ctx context.Context, environ []string) (Cluster, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, findTimeout, fmt.Errorf("the kubeconfig or the service account cannot be read within %s", findTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, fileTimeout, fmt.Errorf("the kubeconfig or the service account cannot be read within %s", fileTimeout))
 	defer cancel()
-	cluster, err := within(ctx, func() (Cluster, error) { return findCluster(environ, serviceAccountDir) })
+	cluster, err := within(ctx, func() (Cluster, error) { return findCluster(environ, serviceAccountDir) }, func(Cluster) {})
 	return cluster, withoutPasswords(err)
 }
 
@@ -69,7 +69,7 @@ func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
 	return Cluster{}, ErrNoCluster
 }
 
-// fromServiceAccount does what rest.InClusterConfig does, but refuses a bad CA file instead of logging it.
+// fromServiceAccount does what rest.InClusterConfig does, but returns an error for an invalid CA file instead of logging it.
 func fromServiceAccount(address, dir string) (Cluster, error) {
 	tokenFile, caFile, namespaceFile := filepath.Join(dir, "token"), filepath.Join(dir, "ca.crt"), filepath.Join(dir, "namespace")
 	if _, err := readToken(tokenFile); err != nil {
@@ -78,7 +78,7 @@ func fromServiceAccount(address, dir string) (Cluster, error) {
 	if _, err := certutil.NewPool(caFile); err != nil {
 		return Cluster{}, fmt.Errorf("use the service account's CA certificates in %s: %w", caFile, err)
 	}
-	namespace, _ := os.ReadFile(namespaceFile) // without it, NAMESPACE has to be set
+	namespace, _ := os.ReadFile(namespaceFile) // without this file, the user has to set a namespace
 	return Cluster{
 		config: &rest.Config{
 			Host:            "https://" + address,
@@ -89,7 +89,7 @@ func fromServiceAccount(address, dir string) (Cluster, error) {
 	}, nil
 }
 
-// fromKubeconfig merges these files as kubectl does. Those that do not exist count for nothing.
+// fromKubeconfig merges these files as kubectl does, and skips those that do not exist.
 func fromKubeconfig(files []string) (Cluster, error) {
 	rules := &clientcmd.ClientConfigLoadingRules{Precedence: files}
 	raw, err := rules.Load()
@@ -100,7 +100,7 @@ func fromKubeconfig(files []string) (Cluster, error) {
 		return Cluster{}, fmt.Errorf("%w; looked in %s", ErrNoCluster, strings.Join(files, ", "))
 	}
 	if raw.CurrentContext == "" {
-		return Cluster{}, fmt.Errorf("use the kubeconfig %s: it has no current-context: choose one with kubectl config use-context NAME", strings.Join(files, ", "))
+		return Cluster{}, fmt.Errorf("use the kubeconfig %s: it has no current-context; choose one with kubectl config use-context NAME", strings.Join(files, ", "))
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, raw.CurrentContext, &clientcmd.ConfigOverrides{}, rules)
 	config, err := client.ClientConfig()

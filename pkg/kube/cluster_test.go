@@ -4,19 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-
-	"k8s.io/client-go/rest"
 )
 
-// account makes the directory that a kubelet mounts. Empty contents leave a file out.
+// account makes the directory that a kubelet mounts. A file with an empty content is left out.
 func account(t *testing.T, token, ca, namespace string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +22,7 @@ func account(t *testing.T, token, ca, namespace string) string {
 	return dir
 }
 
-func TestInAClusterTheServiceAccountIsUsed(t *testing.T) {
+func TestInAPodTheServiceAccountIsUsed(t *testing.T) {
 	server, caFile := secure(t)
 	var authorization string
 	inner := server.Config.Handler
@@ -51,22 +45,22 @@ func TestInAClusterTheServiceAccountIsUsed(t *testing.T) {
 	if cluster.Namespace() != "shop" {
 		t.Errorf("the namespace is %q", cluster.Namespace())
 	}
-	pods, err := NewPodLister(t.Context(), cluster, cluster.Namespace(), "test")
+	client, err := NewClient(t.Context(), cluster, cluster.Namespace(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, token := range []string{"first", "second"} {
 		write(t, filepath.Join(dir, "token"), token)
-		if _, err := pods.List(t.Context(), options); err != nil {
+		if _, err := list(t.Context(), client); err != nil {
 			t.Fatal(err)
 		}
 		if authorization != "Bearer "+token {
-			t.Errorf("the server has seen %q, want the token %q", authorization, token)
+			t.Errorf("the server received %q, want the token %q", authorization, token)
 		}
 	}
 }
 
-func TestAServiceAccountThatIsNotWholeIsAnError(t *testing.T) {
+func TestAnIncompleteServiceAccountIsAnError(t *testing.T) {
 	_, caFile := secure(t)
 	content, err := os.ReadFile(caFile)
 	if err != nil {
@@ -83,17 +77,15 @@ func TestAServiceAccountThatIsNotWholeIsAnError(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			_, err := findCluster([]string{"KUBERNETES_SERVICE_HOST=10.0.0.1", "KUBERNETES_SERVICE_PORT=443"}, test.dir)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("the error is %v; it does not hold %q", err, test.want)
-			}
-			if err != nil && strings.Contains(err.Error(), "secret") {
-				t.Errorf("the message holds the token: %v", err)
+			wantError(t, err, test.want)
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("the error contains the token: %v", err)
 			}
 		})
 	}
 }
 
-func TestWithoutANamespaceOfTheAccountNothingIsListedUnlessOneIsGiven(t *testing.T) {
+func TestAServiceAccountWithoutANamespaceRequiresOne(t *testing.T) {
 	_, caFile := secure(t)
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
@@ -104,16 +96,16 @@ func TestWithoutANamespaceOfTheAccountNothingIsListedUnlessOneIsGiven(t *testing
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := NewPodLister(t.Context(), cluster, cluster.Namespace(), "test"); err == nil {
-			t.Error("pods of no namespace are listed")
+		if _, err := NewClient(t.Context(), cluster, cluster.Namespace(), "test"); err == nil {
+			t.Error("a client without a namespace is accepted")
 		}
-		if _, err := NewPodLister(t.Context(), cluster, "shop", "test"); err != nil {
+		if _, err := NewClient(t.Context(), cluster, "shop", "test"); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-func TestAPodWithoutATokenMayHaveAKubeconfig(t *testing.T) {
+func TestAPodWithoutATokenMayUseAKubeconfig(t *testing.T) {
 	home := t.TempDir()
 	if err := os.Mkdir(filepath.Join(home, ".kube"), 0o700); err != nil {
 		t.Fatal(err)
@@ -129,54 +121,20 @@ func TestAPodWithoutATokenMayHaveAKubeconfig(t *testing.T) {
 func TestPasswordsInAKubeconfigAreNotPrinted(t *testing.T) {
 	contexts := "contexts: [" + someContext + "], current-context: some, clusters: "
 	for claim, cluster := range map[string]string{
-		"a proxy of an unknown kind":   `{server: "https://127.0.0.1:1", proxy-url: "ftp://user:SECRET@proxy:1"}`,
-		"a proxy that does not parse":  `{server: "https://127.0.0.1:1", proxy-url: "http://user:SECRET%RET@proxy:1"}`,
-		"a server that does not parse": `{server: "https://user:SECRET%RET@host"}`,
+		"a proxy with an unknown scheme": `{server: "https://127.0.0.1:1", proxy-url: "ftp://user:SECRET@proxy:1"}`,
+		"a proxy that does not parse":    `{server: "https://127.0.0.1:1", proxy-url: "http://user:SECRET%RET@proxy:1"}`,
+		"a server that does not parse":   `{server: "https://user:SECRET%RET@host"}`,
 	} {
 		t.Run(claim, func(t *testing.T) {
 			found, err := FindCluster(t.Context(), []string{"KUBECONFIG=" + kubeconfig(t, contexts+"[{name: some, cluster: "+cluster+"}]")})
 			if err == nil {
-				_, err = NewPodLister(t.Context(), found, "shop", "test")
+				_, err = NewClient(t.Context(), found, "shop", "test")
 			}
 			if err == nil || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "user:") {
 				t.Errorf("the error is %v", err)
 			}
 		})
 	}
-}
-
-// The selector has to arrive, or the pods of the whole namespace would count.
-func TestAQueryInTheServersAddressDoesNotReplaceTheSelector(t *testing.T) {
-	var asked url.Values
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = r.URL.Query()
-		answer(200, mediaJSON, encode(t, samplePods(), mediaJSON))(w, r)
-	}))
-	t.Cleanup(server.Close)
-	if _, err := lister(t, &rest.Config{Host: server.URL + "/?x=y"}).List(t.Context(), options); err != nil {
-		t.Fatal(err)
-	}
-	if asked.Get("labelSelector") != options.LabelSelector || asked.Has("x") {
-		t.Errorf("the server was asked %v", asked)
-	}
-}
-
-func TestACAFileThatCannotBeReadHangsNothing(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "ca.crt")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	holder, err := os.OpenFile(fifo, os.O_RDWR, 0) // held open, and never written to
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errors.New("ended by SIGTERM"))
-	_, err = NewPodLister(ctx, Cluster{config: &rest.Config{Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAFile: fifo}}}, "shop", "test")
-	if err == nil || err.Error() != "ended by SIGTERM" {
-		t.Errorf("the error is %v", err)
-	}
-	holder.Close() // lets the reader go
 }
 
 const (
@@ -189,7 +147,7 @@ func kubeconfig(t *testing.T, content string) string {
 	return write(t, filepath.Join(t.TempDir(), "kubeconfig"), "{apiVersion: v1, kind: Config, "+content+"}")
 }
 
-func TestOutsideAKubeconfigIsUsed(t *testing.T) {
+func TestElsewhereAKubeconfigIsUsed(t *testing.T) {
 	whole := kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"], current-context: some")
 	withoutNamespace := kubeconfig(t, "clusters: ["+someCluster+"], contexts: [{name: some, context: {cluster: some}}], current-context: some")
 	home := t.TempDir()
@@ -211,12 +169,12 @@ func TestOutsideAKubeconfigIsUsed(t *testing.T) {
 		"a context without one means default": {[]string{list(withoutNamespace)}, "default"},
 		"files are merged": {[]string{list(
 			kubeconfig(t, "clusters: ["+someCluster+"]"), kubeconfig(t, "contexts: ["+someContext+"]"), kubeconfig(t, "current-context: some"))}, "shop"},
-		"the first of two wins":              {[]string{list(whole, withoutNamespace)}, "shop"},
-		"one that is missing does no harm":   {[]string{list(missing, whole)}, "shop"},
-		"the one in the home directory":      {[]string{"HOME=" + home}, "home"},
-		"KUBECONFIG wins over the home":      {[]string{"HOME=" + home, list(whole)}, "shop"},
-		"KUBECONFIG wins over the cluster's": {append(inCluster, list(whole)), "shop"},
-		"a blank KUBECONFIG is none":         {[]string{"HOME=" + home, "KUBECONFIG= "}, "home"},
+		"the first of two counts":                 {[]string{list(whole, withoutNamespace)}, "shop"},
+		"a missing file is skipped":               {[]string{list(missing, whole)}, "shop"},
+		"the file in the home directory":          {[]string{"HOME=" + home}, "home"},
+		"KUBECONFIG precedes the home directory":  {[]string{"HOME=" + home, list(whole)}, "shop"},
+		"KUBECONFIG precedes the service account": {append(inCluster, list(whole)), "shop"},
+		"a blank KUBECONFIG is unset":             {[]string{"HOME=" + home, "KUBECONFIG= "}, "home"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			cluster, err := findCluster(test.environ, filepath.Join(home, "no-account"))
@@ -224,17 +182,17 @@ func TestOutsideAKubeconfigIsUsed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if cluster.Namespace() != test.namespace || cluster.config.Host != "http://127.0.0.1:1" {
-				t.Errorf("it is namespace %q of %s, want %q", cluster.Namespace(), cluster.config.Host, test.namespace)
+				t.Errorf("the namespace is %q of %s, want %q", cluster.Namespace(), cluster.config.Host, test.namespace)
 			}
 		})
 	}
 }
 
-func TestNoClusterSaysHowToNameOne(t *testing.T) {
+func TestWithoutAClusterTheErrorSaysHowToProvideOne(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for claim, environ := range map[string][]string{
 		"nothing is set":               nil,
-		"half of the cluster's":        {"KUBERNETES_SERVICE_HOST=10.0.0.1"},
+		"only the host of a cluster":   {"KUBERNETES_SERVICE_HOST=10.0.0.1"},
 		"no file in the home":          {"HOME=" + t.TempDir()},
 		"KUBECONFIG names no file":     {"KUBECONFIG=" + missing},
 		"KUBECONFIG is only colons":    {"KUBECONFIG=::"},
@@ -246,44 +204,38 @@ func TestNoClusterSaysHowToNameOne(t *testing.T) {
 			if !errors.Is(err, ErrNoCluster) {
 				t.Fatalf("the error is %v", err)
 			}
-			for _, want := range []string{"service account", "KUBECONFIG"} {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the message is %q; it does not hold %q", err, want)
-				}
-			}
+			wantError(t, err, "service account", "KUBECONFIG")
 		})
 	}
 }
 
-func TestAKubeconfigThatCannotBeUsedIsAnError(t *testing.T) {
+func TestAnInvalidKubeconfigIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	context := "contexts: [" + someContext + "], current-context: some, clusters: "
 	for claim, test := range map[string]struct{ file, want string }{
-		"no YAML":                   {write(t, filepath.Join(dir, "text"), "{"), "read the kubeconfig"},
-		"a directory":               {dir, "read the kubeconfig"},
-		"no current context":        {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"]"), "choose one with kubectl config use-context"},
-		"a context that is missing": {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"], current-context: other"), "context was not found for specified context: other"},
-		"a cluster that is missing": {kubeconfig(t, context+"[]"), "use the kubeconfig"},
-		"no server":                 {kubeconfig(t, context+"[{name: some, cluster: {}}]"), "use the kubeconfig"},
-		"a CA file that is missing": {kubeconfig(t, context+`[{name: some, cluster: {server: "https://127.0.0.1:1", certificate-authority: /missing/ca.crt}}]`), "/missing/ca.crt"},
-		"CA data that is no PEM":    {kubeconfig(t, context+`[{name: some, cluster: {server: "https://127.0.0.1:1", certificate-authority-data: Z2FyYmFnZQ==}}]`), "root certificates"},
-		"a token file that is missing": {kubeconfig(t, context+`[{name: some, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: some, user: {tokenFile: /missing/token}}]`),
+		"not YAML":                {write(t, filepath.Join(dir, "text"), "{"), "read the kubeconfig"},
+		"a directory":             {dir, "read the kubeconfig"},
+		"no current context":      {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"]"), "choose one with kubectl config use-context"},
+		"a missing context":       {kubeconfig(t, "clusters: ["+someCluster+"], contexts: ["+someContext+"], current-context: other"), "context was not found for specified context: other"},
+		"a missing cluster":       {kubeconfig(t, context+"[]"), "use the kubeconfig"},
+		"no server":               {kubeconfig(t, context+"[{name: some, cluster: {}}]"), "use the kubeconfig"},
+		"a missing CA file":       {kubeconfig(t, context+`[{name: some, cluster: {server: "https://127.0.0.1:1", certificate-authority: /missing/ca.crt}}]`), "/missing/ca.crt"},
+		"CA data that is not PEM": {kubeconfig(t, context+`[{name: some, cluster: {server: "https://127.0.0.1:1", certificate-authority-data: Z2FyYmFnZQ==}}]`), "root certificates"},
+		"a missing token file": {kubeconfig(t, context+`[{name: some, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: some, user: {tokenFile: /missing/token}}]`),
 			"/missing/token"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			cluster, err := findCluster([]string{"KUBECONFIG=" + test.file}, dir)
 			if err == nil {
-				_, err = NewPodLister(t.Context(), cluster, "shop", "test")
+				_, err = NewClient(t.Context(), cluster, "shop", "test")
 			}
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("the error is %v; it does not hold %q", err, test.want)
-			}
+			wantError(t, err, test.want)
 		})
 	}
 }
 
-// withPlugin is a lister whose credentials come from this command, of a server that keeps the Authorization headers.
-func withPlugin(t *testing.T, command string) (pods *PodLister, headers *[]string) {
+// withPlugin returns a client whose credentials come from this command, and the Authorization headers that its server receives.
+func withPlugin(t *testing.T, command string) (client *Client, headers *[]string) {
 	t.Helper()
 	server, caFile := secure(t) // client-go sends no credentials over plain HTTP
 	headers = &[]string{}
@@ -299,11 +251,11 @@ func withPlugin(t *testing.T, command string) (pods *PodLister, headers *[]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods, err = NewPodLister(t.Context(), cluster, cluster.Namespace(), "test")
+	client, err = NewClient(t.Context(), cluster, cluster.Namespace(), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pods, headers
+	return client, headers
 }
 
 func TestACredentialPluginIsAskedForTheToken(t *testing.T) {
@@ -313,46 +265,40 @@ echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential"
 	if err := os.Chmod(plugin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	pods, headers := withPlugin(t, plugin)
-	if _, err := pods.List(t.Context(), options); err != nil {
+	client, headers := withPlugin(t, plugin)
+	if _, err := list(t.Context(), client); err != nil {
 		t.Fatal(err)
 	}
 	if len(*headers) != 1 || (*headers)[0] != "Bearer from-a-plugin" {
-		t.Errorf("the server has seen %q", *headers)
+		t.Errorf("the server received %q", *headers)
 	}
 }
 
 func TestACredentialPluginThatFailsIsAnError(t *testing.T) {
-	pods, headers := withPlugin(t, "/missing/plugin")
-	if _, err := pods.List(t.Context(), options); err == nil || !strings.Contains(err.Error(), "/missing/plugin") {
+	client, headers := withPlugin(t, "/missing/plugin")
+	if _, err := list(t.Context(), client); err == nil || !strings.Contains(err.Error(), "/missing/plugin") {
 		t.Errorf("the error is %v", err)
 	}
 	if len(*headers) != 0 {
-		t.Errorf("the server has seen %q", *headers)
+		t.Errorf("the server received %q", *headers)
 	}
 }
 
-func TestACredentialPluginThatHangsHangsNoLog(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "fifo")
-	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
-		t.Fatalf("mkfifo: %v: %s", err, out)
-	}
-	plugin := write(t, filepath.Join(t.TempDir(), "plugin"), "#!/bin/sh\nread line < "+fifo+"\n")
+func TestACredentialPluginThatHangsDoesNotBlock(t *testing.T) {
+	hang, end := fifo(t)
+	started, start := fifo(t)
+	plugin := write(t, filepath.Join(t.TempDir(), "plugin"), "#!/bin/sh\nexec < "+hang+"\necho > "+started+"\nread line\n")
 	if err := os.Chmod(plugin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		// It hangs until the other end of the FIFO has been opened and closed; opening waits until it has been started.
-		end, err := os.OpenFile(fifo, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		end.Close()
-	})
-	pods, _ := withPlugin(t, plugin)
+	client, _ := withPlugin(t, plugin)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errors.New("ended by SIGTERM"))
-	if _, err := pods.Log(ctx, "web-1", "app", true, 5, 100); err == nil || !strings.Contains(err.Error(), "ended by SIGTERM") {
+	go func() {
+		_, _ = start.Read(make([]byte, 1))
+		cancel(errSIGTERM)
+	}()
+	if _, err := list(ctx, client); !errors.Is(err, errSIGTERM) {
 		t.Errorf("the error is %v", err)
 	}
+	_, _ = end.WriteString("\n") // ends the plugin
 }

@@ -14,15 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-func write(t *testing.T, path, content string) string {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// guarded is a server that keeps the Authorization header of each request.
+// guarded returns a server that records the Authorization header of each request.
 func guarded(t *testing.T) (server *httptest.Server, headers *[]string) {
 	t.Helper()
 	headers = &[]string{}
@@ -38,9 +30,9 @@ func guarded(t *testing.T) (server *httptest.Server, headers *[]string) {
 func TestTheTokenFileIsReadForEachRequest(t *testing.T) {
 	server, headers := guarded(t)
 	file := write(t, filepath.Join(t.TempDir(), "token"), "first\n")
-	pods := lister(t, &rest.Config{Host: server.URL, BearerToken: "old", BearerTokenFile: file})
+	client := newClient(t, &rest.Config{Host: server.URL, BearerToken: "old", BearerTokenFile: file})
 	list := func() error {
-		_, err := pods.List(t.Context(), options)
+		_, err := list(t.Context(), client)
 		return err
 	}
 	if err := list(); err != nil {
@@ -52,7 +44,7 @@ func TestTheTokenFileIsReadForEachRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The kubelet swaps a symbolic link.
+	// The kubelet replaces a symbolic link.
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -72,37 +64,37 @@ func TestTheTokenFileIsReadForEachRequest(t *testing.T) {
 	for _, blank := range []string{"", " \n"} {
 		write(t, file, blank)
 		if err := list(); err == nil || !strings.Contains(err.Error(), "read the token: "+file+" is empty") {
-			t.Errorf("with the file holding %q, the error is %v", blank, err)
+			t.Errorf("with %q in the file, the error is %v", blank, err)
 		}
 	}
 	write(t, file, "fourth")
 	if err := list(); err != nil {
 		t.Errorf("once the file is back: %v", err)
 	}
-	// Without a token no request is made: neither with the one before, nor with none.
+	// Without a token, no request is made.
 	want := []string{"Bearer first", "Bearer second", "Bearer third", "Bearer fourth"}
 	if got := strings.Join(*headers, ", "); got != strings.Join(want, ", ") {
-		t.Errorf("the server has seen %q, want %q", *headers, want)
+		t.Errorf("the server received %q, want %q", *headers, want)
 	}
 }
 
-func TestATokenThatIsNoHeaderIsNotPrinted(t *testing.T) {
+func TestATokenThatIsNotAHeaderValueIsNotPrinted(t *testing.T) {
 	server, headers := guarded(t)
 	file := write(t, filepath.Join(t.TempDir(), "token"), "se\ncret")
-	_, err := lister(t, &rest.Config{Host: server.URL, BearerTokenFile: file}).List(t.Context(), options)
+	_, err := list(t.Context(), newClient(t, &rest.Config{Host: server.URL, BearerTokenFile: file}))
 	if err == nil || len(*headers) > 0 {
 		t.Fatalf("a token of two lines is sent: %q", *headers)
 	}
 	if strings.Contains(err.Error(), "cret") {
-		t.Errorf("the message holds the token: %v", err)
+		t.Errorf("the error contains the token: %v", err)
 	}
 }
 
-// secure is a TLS server, and the file of its CA certificate.
+// secure returns a TLS server, and the file of its CA certificate.
 func secure(t *testing.T) (server *httptest.Server, caFile string) {
 	t.Helper()
 	server = httptest.NewUnstartedServer(answer(200, mediaJSON, encode(t, samplePods(), mediaJSON)))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail here on purpose
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // some handshakes fail on purpose
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
@@ -111,40 +103,34 @@ func secure(t *testing.T) (server *httptest.Server, caFile string) {
 
 func TestTheServerIsVerifiedWithTheCAFile(t *testing.T) {
 	server, caFile := secure(t)
-	if _, err := lister(t, &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAFile: caFile}}).List(t.Context(), options); err != nil {
+	if _, err := list(t.Context(), newClient(t, &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAFile: caFile}})); err != nil {
 		t.Errorf("with its CA: %v", err)
 	}
-	_, err := lister(t, &rest.Config{Host: server.URL}).List(t.Context(), options)
-	if err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("without its CA, the error is %v", err)
-	}
+	_, err := list(t.Context(), newClient(t, &rest.Config{Host: server.URL}))
+	wantError(t, err, "certificate")
 }
 
-func TestACAFileThatCannotBeUsedIsAnError(t *testing.T) {
+func TestAnInvalidCAFileIsAnError(t *testing.T) {
 	server, caFile := secure(t)
 	dir := t.TempDir()
-	cut, err := os.ReadFile(caFile)
+	whole, err := os.ReadFile(caFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for claim, file := range map[string]string{
-		"missing":             filepath.Join(dir, "missing"),
-		"empty":               write(t, filepath.Join(dir, "empty"), ""),
-		"blank":               write(t, filepath.Join(dir, "blank"), "\n"),
-		"no PEM":              write(t, filepath.Join(dir, "text"), "no certificate"),
-		"a truncated one":     write(t, filepath.Join(dir, "truncated"), string(cut[:len(cut)/2])),
-		"PEM of what is none": write(t, filepath.Join(dir, "pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-		"a directory":         dir, // nobody can read one, root included
+		"missing":                   filepath.Join(dir, "missing"),
+		"empty":                     write(t, filepath.Join(dir, "empty"), ""),
+		"blank":                     write(t, filepath.Join(dir, "blank"), "\n"),
+		"not PEM":                   write(t, filepath.Join(dir, "text"), "no certificate"),
+		"truncated":                 write(t, filepath.Join(dir, "truncated"), string(whole[:len(whole)/2])),
+		"PEM without a certificate": write(t, filepath.Join(dir, "pem"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+		"a directory":               dir, // nobody can read it, root included
 	} {
 		t.Run(claim, func(t *testing.T) {
+			// Without an error, the system's root certificates would be trusted.
 			config := &rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{CAFile: file}}
-			_, err := NewPodLister(t.Context(), Cluster{config: config}, "shop", "test")
-			if err == nil {
-				t.Fatal("it is accepted: the system's roots would be trusted")
-			}
-			if !strings.Contains(err.Error(), file) {
-				t.Errorf("the message does not name the file: %v", err)
-			}
+			_, err := NewClient(t.Context(), Cluster{config: config}, "shop", "test")
+			wantError(t, err, file)
 		})
 	}
 }

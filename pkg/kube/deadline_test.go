@@ -1,36 +1,42 @@
 package kube
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/rest"
 )
 
-// TestACallEndsWithItsContext ends each call from outside once it is known to hang: no test here waits for time.
+// TestACallEndsWithItsContext cancels each call once the server has gone silent.
 func TestACallEndsWithItsContext(t *testing.T) {
 	body := encode(t, samplePods(), mediaProtobuf)
 	header := "HTTP/1.1 200 OK\r\nContent-Type: " + mediaProtobuf + "\r\n"
+	compressed := header + "Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n"
 	for claim, test := range map[string]struct {
-		says string // raw bytes of the server before it falls silent
-		ask  bool   // whether it reads the request first
-		tls  bool
+		says  string // raw bytes from the server before it goes silent
+		reads bool   // whether it reads the request first
+		tls   bool
 	}{
-		"in the TLS handshake":             {tls: true},
-		"before the status line":           {ask: true},
-		"in the header":                    {ask: true, says: "HTTP/1.1 200 OK\r\nContent-Ty"},
-		"before the body":                  {ask: true, says: header + "Content-Length: 1000\r\n\r\n"},
-		"in the body":                      {ask: true, says: header + "Content-Length: 1000\r\n\r\nk8s\x00"},
-		"in a chunk":                       {ask: true, says: header + "Transfer-Encoding: chunked\r\n\r\n100\r\nk8s\x00"},
-		"behind a whole list of no length": {ask: true, says: header + "\r\n" + string(body)},
-		"in the body of an error":          {ask: true, says: "HTTP/1.1 500 Oops\r\nContent-Length: 1000\r\n\r\noops"},
+		"in the TLS handshake":                {tls: true},
+		"before the status line":              {reads: true},
+		"in the header":                       {reads: true, says: "HTTP/1.1 200 OK\r\nContent-Ty"},
+		"before the body":                     {reads: true, says: header + "Content-Length: 1000\r\n\r\n"},
+		"in the body":                         {reads: true, says: header + "Content-Length: 1000\r\n\r\nk8s\x00"},
+		"in a compressed body":                {reads: true, says: compressed + string(compress(body)[:40])},
+		"before a compressed body":            {reads: true, says: compressed},
+		"in a chunk":                          {reads: true, says: header + "Transfer-Encoding: chunked\r\n\r\n100\r\nk8s\x00"},
+		"after a complete list of any length": {reads: true, says: header + "\r\n" + string(body)},
+		"in the body of an error":             {reads: true, says: "HTTP/1.1 500 Oops\r\nContent-Length: 1000\r\n\r\noops"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +50,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 				if err != nil {
 					return
 				}
-				if test.ask {
+				if test.reads {
 					_, _ = conn.Read(make([]byte, 4096))
 				}
 				_, _ = conn.Write([]byte(test.says))
@@ -54,14 +60,13 @@ func TestACallEndsWithItsContext(t *testing.T) {
 			if test.tls {
 				config = &rest.Config{Host: "https://" + listener.Addr().String(), TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
 			}
-			pods := lister(t, config)
+			client := newClient(t, config)
 
-			why := errors.New("the test has seen enough")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			ended := make(chan error, 1)
 			go func() {
-				_, err := pods.List(ctx, options)
+				_, err := list(ctx, client)
 				ended <- err
 			}()
 			var conn net.Conn
@@ -69,21 +74,21 @@ func TestACallEndsWithItsContext(t *testing.T) {
 			case conn = <-silent:
 				defer conn.Close()
 			case <-time.After(patience):
-				t.Fatal("no connection came")
+				t.Fatal("the client did not connect")
 			}
-			cancel(why)
+			cancel(errSIGTERM)
 			select {
 			case err := <-ended:
-				if err == nil {
-					t.Error("a list is believed that has no end")
+				if !errors.Is(err, errSIGTERM) {
+					t.Errorf("the error is %v, want the context's cause", err)
 				}
 			case <-time.After(patience):
-				t.Fatal("the call goes on after its context")
+				t.Fatal("the call continues after its context has ended")
 			}
-			if !test.ask {
-				return // net/http may go on with a handshake for a while, and has nobody to give the connection to
+			if !test.reads {
+				return // net/http may continue with a handshake for a while
 			}
-			// The connection is given up: the next call does not meet it again.
+			// The connection is closed: the next call does not use it.
 			_ = conn.SetReadDeadline(time.Now().Add(patience))
 			var timeout net.Error
 			for err == nil {
@@ -96,56 +101,129 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestADeadlineEndsACallByItself(t *testing.T) {
+func TestADeadlineEndsACall(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }).List(ctx, options)
+	_, err := list(ctx, serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the error is %v, want one of the deadline", err)
+		t.Errorf("the error is %v, want that of the deadline", err)
 	}
 }
 
-func TestAServerThatIsNotThereIsAnErrorThatNamesIt(t *testing.T) {
+// fifo returns a FIFO that is open and contains nothing: reading it hangs, as with a network mount that does not respond.
+func fifo(t *testing.T) (path string, end *os.File) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	end, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end.Close() }) // ends those who read
+	return path, end
+}
+
+func TestAFileThatCannotBeReadDoesNotBlock(t *testing.T) {
+	file, _ := fifo(t)
+	config := func(server string) *rest.Config {
+		return &rest.Config{Host: server, TLSClientConfig: rest.TLSClientConfig{Insecure: strings.HasPrefix(server, "https")}}
+	}
+	for claim, call := range map[string]func(context.Context) error{
+		"a kubeconfig": func(ctx context.Context) error {
+			_, err := FindCluster(ctx, []string{"KUBECONFIG=" + file})
+			return err
+		},
+		"a CA file": func(ctx context.Context) error {
+			c := config("https://127.0.0.1:1")
+			c.TLSClientConfig = rest.TLSClientConfig{CAFile: file}
+			_, err := NewClient(ctx, Cluster{config: c}, "shop", "test")
+			return err
+		},
+		"a token file, in a list": func(ctx context.Context) error {
+			c := config("http://127.0.0.1:1")
+			c.BearerTokenFile = file
+			_, err := list(ctx, newClient(t, c))
+			return err
+		},
+		"a token file, in a log": func(ctx context.Context) error {
+			c := config("http://127.0.0.1:1")
+			c.BearerTokenFile = file
+			_, err := newClient(t, c).Log(ctx, "web-1", "app", true, 5, 100)
+			return err
+		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(errSIGTERM)
+			if err := call(ctx); !errors.Is(err, errSIGTERM) {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+}
+
+// lateTransport returns a response only when it is told to, whatever the context.
+type lateTransport struct {
+	called  chan struct{}
+	respond chan *http.Response
+}
+
+func (l lateTransport) RoundTrip(*http.Request) (*http.Response, error) {
+	close(l.called)
+	return <-l.respond, nil
+}
+
+type closeRecorder struct {
+	io.Reader
+	closed chan struct{}
+}
+
+func (c closeRecorder) Close() error {
+	close(c.closed)
+	return nil
+}
+
+func TestAResponseThatComesAfterTheCallIsClosed(t *testing.T) {
+	transport := lateTransport{make(chan struct{}), make(chan *http.Response)}
+	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
+	client.http.Transport = transport
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-transport.called
+		cancel(errSIGTERM)
+	}()
+	err := client.List(ctx, selector, nil)
+	if !errors.Is(err, errSIGTERM) {
+		t.Fatalf("the error is %v", err)
+	}
+	body := closeRecorder{strings.NewReader(""), make(chan struct{})}
+	transport.respond <- &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}
+	select {
+	case <-body.closed:
+	case <-time.After(patience):
+		t.Error("the body is not closed")
+	}
+}
+
+func TestAServerThatDoesNotListenIsNamed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	_, err = lister(t, &rest.Config{Host: "http://" + address, BearerToken: "secret"}).List(t.Context(), options)
-	if err == nil {
-		t.Fatal("a list came from nowhere")
-	}
-	for _, want := range []string{"connect to " + address, "connection refused"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the message is %q; it does not hold %q", err, want)
-		}
-	}
+	_, err = list(t.Context(), newClient(t, &rest.Config{Host: "http://" + address, BearerToken: "secret"}))
+	wantError(t, err, "connect to "+address+": connection refused")
 }
 
-func TestABodyWithoutEndIsAnErrorAtItsLargestSize(t *testing.T) {
-	filler := bytes.Repeat([]byte(" "), 1<<20)
-	pods := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", mediaJSON)
-		for r.Context().Err() == nil {
-			if _, err := w.Write(filler); err != nil {
-				return
-			}
-		}
-	})
-	_, err := pods.List(t.Context(), options)
-	if err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
-		t.Errorf("the error is %v", err)
-	}
-}
-
-// TestHTTP2IsNotSpoken: in HTTP/2 a request that is out of time leaves its connection in use, dead or not. A
-// server that has it is not spoken to in it.
-func TestHTTP2IsNotSpoken(t *testing.T) {
+// TestHTTP2IsNotUsed: in HTTP/2, a request that times out leaves its connection in use, even a dead one.
+func TestHTTP2IsNotUsed(t *testing.T) {
 	offered := make(chan []string, 1)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		offered <- hello.SupportedProtos
-		return nil, errors.New("seen enough")
+		return nil, errors.New("refused")
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -158,8 +236,8 @@ func TestHTTP2IsNotSpoken(t *testing.T) {
 		}
 	}()
 	config := &rest.Config{Host: "https://" + listener.Addr().String(), TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
-	_, _ = lister(t, config).List(t.Context(), options)
+	_, _ = list(t.Context(), newClient(t, config))
 	if got := <-offered; len(got) != 1 || got[0] != "http/1.1" {
-		t.Errorf("the client offers %q, want http/1.1 alone", got)
+		t.Errorf("the client offers %q, want only http/1.1", got)
 	}
 }

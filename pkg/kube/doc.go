@@ -1,21 +1,29 @@
-// Package kube reads pods from a Kubernetes API server, in a cluster or from a laptop, and believes only what is real.
+// Package kube reads the pods of one namespace, and their logs, from a Kubernetes API server.
 //
-// It is lean on purpose: client-go's credentials and transport, and a decoder of its own for the few fields of a pod that
-// decide (protobuf.go). The typed clients would link every API group, hide retries and their time, follow redirects with
-// the token, and decode {} to an empty list.
+// A [Cluster] is an API server with the credentials for it: those of the pod's service account, or those of a kubeconfig.
+// A [Client] makes requests to it. [Client.List] streams a PodList: it calls a function with one *corev1.Pod after the
+// other, so that memory does not grow with the number of pods. In protobuf, which current API servers send, only the
+// fields in podMask are decoded; in JSON, all of them.
 //
-// # Promises
+// # Guarantees
 //
-//   - A list is a 200 with a whole PodList that has a resourceVersion. All else is an error.
-//   - One call is one request. There are no retries and no redirects, and a context bounds the call, its body included.
-//     (net/http asks once more where a kept connection turns out to be closed before a byte of the answer has come.)
-//   - The service account's token is read anew for each request, as the kubelet rotates it.
-//   - A CA file that cannot be used is an error, never a reason to use the system's roots.
-//   - No request is made without a namespace: that would list the pods of the whole cluster.
+//   - A list succeeds only if the response is a complete PodList: status 200, kind PodList, apiVersion v1, a
+//     resourceVersion, no continue token, a UID in each pod, and nothing after its end. Every other response is an error.
+//   - A list is consistent: the request sets neither resourceVersion nor limit.
+//   - One call makes one request. It is not retried, and it does not follow redirects, because the token must not reach
+//     another host. (net/http repeats a request only if a kept-alive connection was closed before any of the response
+//     arrived.)
+//   - A call returns when its context ends, with the context's cause, even while a credential plugin or a file does not
+//     respond. Callbacks run only while their call runs, in the caller's goroutine.
+//   - One pod takes at most 8 MiB of a response, and a list has at most 200,000 pods.
+//   - The token in a file, such as the service account's, is read again for each request, because the kubelet rotates it.
+//   - A CA file that cannot be used is an error. The system's root certificates never replace it.
+//   - No request is made without a namespace, because that would list the pods of all namespaces.
 //
-// What a credential plugin of a kubeconfig (exec) prints on its standard error goes to the process's own, as with
-// kubectl: client-go offers no way between, and some plugins ask people something there.
+// An error for a status other than 200 wraps an apierrors.APIStatus. For 401 and 403, it names the missing permission.
 //
-// Connections are HTTP/1.1: a request whose time is up then ends its connection, where HTTP/2 would go on using a dead
-// one. Proxies from the environment are honoured.
+// Connections use HTTP/1.1: when a request times out, its connection is closed, whereas HTTP/2 would use a dead connection
+// again. Responses are compressed with gzip where the server supports it. Proxies in the environment are used.
+//
+// A credential plugin of a kubeconfig (exec) writes to the standard error of this process, as it does with kubectl.
 package kube

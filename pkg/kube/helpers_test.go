@@ -2,9 +2,13 @@ package kube
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,40 +19,83 @@ import (
 	"k8s.io/client-go/rest"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
-
-	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// patience bounds what a test waits for. It is for machines that are slow, not for the code under test.
+// patience bounds how long a test waits. Only slow machines need that long.
 const patience = 30 * time.Second
 
-// options are those of a list of the release "abc".
-var options = metav1.ListOptions{LabelSelector: "pod-template-hash=abc", Limit: 250}
+// selector selects the pods of the release "abc".
+const selector = "pod-template-hash=abc"
 
-// serve starts a server and returns a lister of its pods in namespace shop.
-func serve(t testing.TB, handler http.HandlerFunc) *PodLister {
+var errSIGTERM = errors.New("interrupted by SIGTERM")
+
+// serve starts a server and returns a client for namespace shop.
+func serve(t testing.TB, handler http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections) // before Close, which waits for requests in flight
-	return lister(t, &rest.Config{Host: server.URL})
+	return newClient(t, &rest.Config{Host: server.URL})
 }
 
-func lister(t testing.TB, config *rest.Config) *PodLister {
+func newClient(t testing.TB, config *rest.Config) *Client {
 	t.Helper()
-	pods, err := NewPodLister(t.Context(), Cluster{config: config}, "shop", "crashcheck/test")
+	client, err := NewClient(t.Context(), Cluster{config: config}, "shop", "crashcheck/test")
 	if err != nil {
-		t.Fatalf("NewPodLister: %v", err)
+		t.Fatalf("NewClient: %v", err)
 	}
-	t.Cleanup(pods.client.CloseIdleConnections)
-	return pods
+	t.Cleanup(client.http.CloseIdleConnections)
+	return client
 }
 
-// answer answers every request with this.
+// list returns the pods of a list, and the error.
+func list(ctx context.Context, client *Client) ([]corev1.Pod, error) {
+	var pods []corev1.Pod
+	err := client.List(ctx, selector, collect(&pods))
+	return pods, err
+}
+
+func collect(pods *[]corev1.Pod) func(*corev1.Pod) error {
+	return func(pod *corev1.Pod) error {
+		*pods = append(*pods, *pod.DeepCopy())
+		return nil
+	}
+}
+
+// decode decodes the body of a response.
+func decode(body []byte, contentType string) ([]corev1.Pod, error) {
+	var pods []corev1.Pod
+	reader := &listReader{body: &listBody{from: bytes.NewReader(body), left: maxPodBytes}, visit: collect(&pods)}
+	err := reader.read(contentType)
+	return pods, err
+}
+
+func write(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// wantError fails the test unless the error's text contains all of these.
+func wantError(t *testing.T, err error, wants ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range wants {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %q; it does not contain %q", err, want)
+		}
+	}
+}
+
+// answer sends this response to every request.
 func answer(code int, contentType string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if contentType == "" {
-			w.Header()["Content-Type"] = nil // or net/http would guess one
+			w.Header()["Content-Type"] = nil // otherwise net/http guesses one
 		} else {
 			w.Header().Set("Content-Type", contentType)
 		}
@@ -57,12 +104,12 @@ func answer(code int, contentType string, body []byte) http.HandlerFunc {
 	}
 }
 
-// samplePods are what a page may hold: a healthy pod, one that crashes, one without any status.
+// samplePods returns a healthy pod, one that crashes, and one without a status.
 func samplePods() *corev1.PodList {
 	started := metav1.NewTime(time.Date(2026, time.May, 4, 3, 2, 1, 0, time.UTC))
 	always := corev1.ContainerRestartPolicyAlways
 	return &corev1.PodList{
-		ListMeta: metav1.ListMeta{ResourceVersion: "4711", Continue: "next"},
+		ListMeta: metav1.ListMeta{ResourceVersion: "4711"},
 		Items: []corev1.Pod{
 			{
 				ObjectMeta: metav1.ObjectMeta{
@@ -88,19 +135,14 @@ func samplePods() *corev1.PodList {
 	}
 }
 
-// decode reads a whole answer.
-func decode(body []byte, contentType string) (*checker.PodList, error) {
-	return readPodList(bytes.NewReader(body), contentType)
-}
-
-// library is apimachinery's own coding of core/v1, put together in another way than the code under test does it.
+// library is apimachinery's own codec for core/v1.
 var library = func() serializer.CodecFactory {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(corev1.AddToScheme(scheme))
 	return serializer.NewCodecFactory(scheme)
 }()
 
-// encode writes an object as an API server does.
+// encode encodes an object as an API server does.
 func encode(t testing.TB, object runtime.Object, mediaType string) []byte {
 	t.Helper()
 	info, ok := runtime.SerializerInfoForMediaType(library.SupportedMediaTypes(), mediaType)
@@ -114,7 +156,7 @@ func encode(t testing.TB, object runtime.Object, mediaType string) []byte {
 	return body
 }
 
-// edited returns the sample list as JSON, with changes at its top level. A nil value takes a key out.
+// edited returns the sample list in JSON, with changes to its top level. The value nil removes a key.
 func edited(t testing.TB, changes map[string]any) []byte {
 	t.Helper()
 	var object map[string]any

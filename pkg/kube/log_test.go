@@ -1,40 +1,48 @@
 package kube
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/iotest"
 )
 
-func TestLogAsksForTheLastLinesOfAContainer(t *testing.T) {
-	var asked *http.Request
-	pods := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = r
+func TestLogRequestsTheLastLinesOfAContainer(t *testing.T) {
+	var received *http.Request
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		received = r
 		answer(200, "text/plain", []byte("one\ntwo\n"))(w, r)
 	})
-	for _, previous := range []bool{false, true} {
-		log, err := pods.Log(t.Context(), "web-abc-1", "app", previous, 7, 1000)
+	for previous, want := range map[bool]string{
+		false: "container=app&previous=false&tailLines=7",
+		true:  "container=app&previous=true&tailLines=7",
+	} {
+		log, err := client.Log(t.Context(), "web-abc-1", "app", previous, 7, 1000)
 		if err != nil || string(log) != "one\ntwo\n" {
 			t.Errorf("the log is %q, %v", log, err)
 		}
-		want := "container=app&previous=" + map[bool]string{false: "false", true: "true"}[previous] + "&tailLines=7"
-		if asked.URL.Path != "/api/v1/namespaces/shop/pods/web-abc-1/log" || asked.URL.RawQuery != want {
-			t.Errorf("it asks for %s, want %s", asked.URL, want)
+		if received.URL.Path != "/api/v1/namespaces/shop/pods/web-abc-1/log" || received.URL.RawQuery != want {
+			t.Errorf("the request is for %s, want %s", received.URL, want)
 		}
 	}
 }
 
-func TestAPodsNameCannotLeadElsewhere(t *testing.T) {
+func TestAPodsNameCannotNameAnotherResource(t *testing.T) {
 	var path string
-	pods := serve(t, func(_ http.ResponseWriter, r *http.Request) { path = r.URL.EscapedPath() })
-	_, _ = pods.Log(t.Context(), "../secrets?x", "app", false, 1, 1)
-	if want := "/api/v1/namespaces/shop/pods/..%2Fsecrets%3Fx/log"; path != want {
+	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { path = r.URL.EscapedPath() })
+	for _, name := range []string{"", ".", "..", "../secrets", "a%2Fb"} {
+		if _, err := client.Log(t.Context(), name, "app", false, 1, 1); err == nil || path != "" {
+			t.Errorf("the pod name %q leads to %q, %v", name, path, err)
+		}
+	}
+	_, _ = client.Log(t.Context(), "web?x", "app", false, 1, 1)
+	if want := "/api/v1/namespaces/shop/pods/web%3Fx/log"; path != want {
 		t.Errorf("the path is %s, want %s", path, want)
 	}
 }
 
-func TestOfALongLogTheEndIsKept(t *testing.T) {
+func TestTheEndOfALongLogIsKept(t *testing.T) {
 	text := strings.Repeat("x", 100_000) + "the end"
 	for limit, want := range map[int64]string{
 		7: "the end", 8: "xthe end", 100_006: text[1:], 100_007: text, 100_008: text, 0: "",
@@ -51,21 +59,30 @@ func TestOfALongLogTheEndIsKept(t *testing.T) {
 	}
 }
 
-func TestALogThatIsDeniedNamesItsOwnPermission(t *testing.T) {
+func TestAccessToALogThatIsDeniedNamesItsPermission(t *testing.T) {
 	_, err := serve(t, answer(403, "", nil)).Log(t.Context(), "web-abc-1", "app", false, 1, 1)
-	if want := `get pods/log in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}`; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("the message is %v; it does not hold %q", err, want)
-	}
+	wantError(t, err, `get pods/log in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}`)
 }
 
 func TestALogThatBreaksOffIsAnError(t *testing.T) {
-	pods := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = w.Write([]byte("one\n"))
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	if log, err := pods.Log(t.Context(), "web-abc-1", "app", false, 1, 1000); err == nil || !strings.Contains(err.Error(), "read the log") {
-		t.Errorf("the log is %q, %v", log, err)
-	}
+	_, err := client.Log(t.Context(), "web-abc-1", "app", false, 1, 1000)
+	wantError(t, err, "read the log: unexpected EOF")
+}
+
+func TestALogThatDoesNotEndStopsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("one\n"))
+		_ = http.NewResponseController(w).Flush()
+		cancel(errSIGTERM)
+		<-r.Context().Done()
+	})
+	_, err := client.Log(ctx, "web-abc-1", "app", false, 1, 1000)
+	wantError(t, err, errSIGTERM.Error())
 }

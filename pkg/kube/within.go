@@ -5,28 +5,35 @@ import (
 	"regexp"
 )
 
-// within returns what do returns, or the context's cause if that ends first. It abandons do then: neither the reading of
-// files nor a credential plugin knows contexts, and a dead network mount or a plugin that hangs must not hang the run.
-func within[T any](ctx context.Context, do func() (T, error)) (T, error) {
-	type answer struct {
+// within returns what do returns, or the context's cause if the context ends first. Then it abandons do, and if do returns a
+// value later, discard gets it. It is for what a context cannot cancel: a credential plugin, or a file on a network mount
+// that does not respond.
+func within[T any](ctx context.Context, do func() (T, error), discard func(T)) (T, error) {
+	type result struct {
 		value T
 		err   error
 	}
-	answers := make(chan answer, 1)
+	results := make(chan result)
 	go func() {
 		value, err := do()
-		answers <- answer{value, err}
+		select {
+		case results <- result{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				discard(value)
+			}
+		}
 	}()
 	select {
-	case a := <-answers:
-		return a.value, a.err
+	case r := <-results:
+		return r.value, r.err
 	case <-ctx.Done():
 		var none T
 		return none, context.Cause(ctx)
 	}
 }
 
-// withoutPasswords hides the user and password that URLs of a kubeconfig may hold, in whatever error quotes them.
+// withoutPasswords removes the user name and password that a URL in a kubeconfig may contain from an error's text.
 func withoutPasswords(err error) error {
 	if err == nil || !userInfo.MatchString(err.Error()) {
 		return err
@@ -34,7 +41,7 @@ func withoutPasswords(err error) error {
 	return redacted{err}
 }
 
-// userInfo is what stands between the slashes and the host of a URL, well-formed or not.
+// userInfo matches the part of a URL between the slashes and the host, also where the URL is malformed.
 var userInfo = regexp.MustCompile(`//[^\s"']*@`)
 
 type redacted struct{ error }

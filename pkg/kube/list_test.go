@@ -1,0 +1,527 @@
+package kube
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
+)
+
+func TestAnInvalidListIsAnError(t *testing.T) {
+	realJSON, realProtobuf := encode(t, samplePods(), mediaJSON), encode(t, samplePods(), mediaProtobuf)
+	noVersion, incomplete := samplePods(), samplePods()
+	noVersion.ResourceVersion, incomplete.Continue = "", "next"
+	withVersion := metav1.ListMeta{ResourceVersion: "1"}
+	const start = `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"}`
+	for claim, test := range map[string]struct {
+		code        int
+		contentType string
+		body        string
+		want        string // part of the error
+	}{
+		"an empty object":                      {200, mediaJSON, `{}`, "invalid PodList: no kind"},
+		"null":                                 {200, mediaJSON, `null`, "not a JSON object"},
+		"an array":                             {200, mediaJSON, `[]`, "not a JSON object"},
+		"a number":                             {200, mediaJSON, `0`, "not a JSON object"},
+		"an unrelated object":                  {200, mediaJSON, `{"status":"ok","items":[]}`, "no kind"},
+		"a kind without a version":             {200, mediaJSON, `{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]}`, `kind "PodList", apiVersion ""`},
+		"a ConfigMap":                          {200, mediaJSON, string(encode(t, &corev1.ConfigMap{}, mediaJSON)), `kind "ConfigMap"`},
+		"a single pod":                         {200, mediaJSON, string(encode(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "1"}}, mediaJSON)), `kind "Pod"`},
+		"another kind of list":                 {200, mediaJSON, string(encode(t, &corev1.ServiceList{ListMeta: withVersion}, mediaJSON)), `kind "ServiceList"`},
+		"another kind of list, in protobuf":    {200, mediaProtobuf, string(encode(t, &corev1.ServiceList{ListMeta: withVersion}, mediaProtobuf)), `kind "ServiceList"`},
+		"a kind after items that is another":   {200, mediaJSON, `{"apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u"}}],"kind":"ServiceList"}`, `kind "ServiceList"`},
+		"a List as kubectl prints it":          {200, mediaJSON, `{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`, `kind "List"`},
+		"a Table":                              {200, mediaJSON, `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"},"rows":[]}`, `kind "Table"`},
+		"a PodList of another group":           {200, mediaJSON, `{"kind":"PodList","apiVersion":"example.com/v1","metadata":{"resourceVersion":"1"},"items":[]}`, `apiVersion "example.com/v1"`},
+		"keys in another letter case":          {200, mediaJSON, `{"KIND":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"ITEMS":[{}]}`, "no kind"},
+		"a Status that says Success":           {200, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200}, mediaJSON)), `kind "Status"`},
+		"a Status that says Failure":           {200, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusFailure, Code: 500}, mediaJSON)), `kind "Status"`},
+		"a Status in protobuf":                 {200, mediaProtobuf, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200}, mediaProtobuf)), `kind "Status"`},
+		"HTML":                                 {200, "text/html; charset=utf-8", `<html><body>Log in</body></html>`, `content type "text/html; charset=utf-8"`},
+		"HTML that claims to be JSON":          {200, mediaJSON, `<html><body>Log in</body></html>`, "invalid character '<'"},
+		"no body":                              {200, mediaJSON, ``, "empty response body"},
+		"no body, in protobuf":                 {200, mediaProtobuf, ``, "empty response body"},
+		"only white space":                     {200, mediaJSON, " \n", "empty response body"},
+		"only protobuf's prefix":               {200, mediaProtobuf, "k8s\x00", "no kind"},
+		"204 No Content":                       {204, mediaJSON, ``, "204 No Content"},
+		"206 with a real list":                 {206, mediaJSON, string(realJSON), "206 Partial Content"},
+		"201 with a real list":                 {201, mediaJSON, string(realJSON), "201 Created"},
+		"a list without a content type":        {200, "", string(realJSON), `content type ""`},
+		"a list of another content type":       {200, "text/plain", string(realJSON), `content type "text/plain"`},
+		"JSON that claims to be protobuf":      {200, mediaProtobuf, string(realJSON), "not in Kubernetes' protobuf format"},
+		"protobuf that claims to be JSON":      {200, mediaJSON, string(realProtobuf), "invalid character"},
+		"no resourceVersion":                   {200, mediaJSON, string(edited(t, map[string]any{"metadata": nil})), "no metadata.resourceVersion"},
+		"no resourceVersion, in protobuf":      {200, mediaProtobuf, string(encode(t, noVersion, mediaProtobuf)), "no metadata.resourceVersion"},
+		"no list in the envelope":              {200, mediaProtobuf, "k8s\x00\n\x0d\n\x02v1\x12\x07PodList", "no metadata.resourceVersion"},
+		"a continue token":                     {200, mediaJSON, string(encode(t, incomplete, mediaJSON)), "incomplete list: the server returned only a part"},
+		"a continue token, in protobuf":        {200, mediaProtobuf, string(encode(t, incomplete, mediaProtobuf)), "incomplete list: the server returned only a part"},
+		"items that are an object":             {200, mediaJSON, string(edited(t, map[string]any{"items": map[string]any{}})), "items is not a list"},
+		"items that are a string":              {200, mediaJSON, string(edited(t, map[string]any{"items": "[]"})), "items is not a list"},
+		"items of numbers":                     {200, mediaJSON, string(edited(t, map[string]any{"items": []int{1, 2}})), "invalid PodList"},
+		"items that occur twice":               {200, mediaJSON, start + `,"items":null,"items":[]}`, "items occurs twice"},
+		"two lists, in protobuf":               {200, mediaProtobuf, listWith("") + "\x12\x00", "items occurs twice"},
+		"a restartCount that is too large":     {200, mediaJSON, start + `,"items":[{"status":{"containerStatuses":[{"restartCount":2147483648}]}}]}`, "2147483648"},
+		"items that are a number, in protobuf": {200, mediaProtobuf, listWith("\x10\x05"), "wire type 0"},
+		"items of a fixed size, in protobuf":   {200, mediaProtobuf, listWith("\x15\x00\x00\x00\x00"), "wire type 5"},
+		"metadata that is a number":            {200, mediaProtobuf, listWith("\x08\x05"), "wire type 0"},
+		"a pod's metadata that is a number":    {200, mediaProtobuf, listWith("\x12\x02\x08\x05"), "wire type 0"},
+		"a number that ends after the list":    {200, mediaProtobuf, listWith("\x2d\x00") + "\x12\x02\x0a\x00\x12\x02\x0a\x00", "unexpected EOF"},
+		"another encoding of the content":      {200, mediaProtobuf, listWith("") + "\x1a\x04gzip", `content encoding "gzip"`},
+		"a pod without UID":                    {200, mediaJSON, start + `,"items":[{"metadata":{"name":"web-1"}}]}`, `pod "web-1" has no UID`},
+		"a pod that is null":                   {200, mediaJSON, start + `,"items":[null]}`, `pod "" has no UID`},
+		"a pod without UID, in protobuf":       {200, mediaProtobuf, listWith("\x12\x00"), `pod "" has no UID`},
+		"data after a list":                    {200, mediaJSON, string(realJSON) + `{"kind":"PodList"}`, "data after the end of the list"},
+		"data after a list, in protobuf":       {200, mediaProtobuf, string(realProtobuf) + "garbage", "invalid PodList"},
+		"data after items":                     {200, mediaJSON, start + `,"items":[]]}`, "invalid character"},
+		"a comma too many":                     {200, mediaJSON, start + `,"items":[],}`, "invalid character"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			_, err := list(t.Context(), serve(t, answer(test.code, test.contentType, []byte(test.body))))
+			wantError(t, err, test.want)
+		})
+	}
+}
+
+// listWith returns a PodList in protobuf with these bytes after its metadata.
+func listWith(fields string) string {
+	object := "\n\x03\x12\x011" + fields
+	return "k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12" + string(rune(len(object))) + object
+}
+
+func TestACompleteListIsAccepted(t *testing.T) {
+	empty := &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "1"}}
+	for claim, test := range map[string]struct {
+		contentType string
+		body        []byte
+		want        int
+	}{
+		"JSON":                       {mediaJSON, encode(t, samplePods(), mediaJSON), 3},
+		"JSON with a charset":        {"application/json; charset=utf-8", encode(t, samplePods(), mediaJSON), 3},
+		"protobuf":                   {mediaProtobuf, encode(t, samplePods(), mediaProtobuf), 3},
+		"no pods, in JSON":           {mediaJSON, encode(t, empty, mediaJSON), 0},
+		"no pods, in protobuf":       {mediaProtobuf, encode(t, empty, mediaProtobuf), 0},
+		"items null":                 {mediaJSON, []byte(`{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":null}`), 0},
+		"no items":                   {mediaJSON, []byte(`{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"}}`), 0},
+		"a kind after the items":     {mediaJSON, []byte(`{"items":[{"metadata":{"uid":"u"}}],"metadata":{"resourceVersion":"1"},"apiVersion":"v1","kind":"PodList"}`), 1},
+		"fields of a future version": {mediaJSON, edited(t, map[string]any{"shards": []int{1}, "another": map[string]any{"a": nil}}), 3},
+		"fields of one, in protobuf": {mediaProtobuf, []byte(listWith("\x28\x05\x35\x00\x00\x00\x00\x3a\x02ab\x12\x05\x0a\x03\x2a\x01u") + "\x28\x05"), 1},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			pods, err := list(t.Context(), serve(t, answer(200, test.contentType, test.body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(pods) != test.want {
+				t.Errorf("%d pods, want %d", len(pods), test.want)
+			}
+		})
+	}
+}
+
+func TestAPodIsVisitedBeforeTheListEnds(t *testing.T) {
+	for _, media := range []string{mediaJSON, mediaProtobuf} {
+		body := encode(t, recordedPods(t), media)
+		visited := make(chan struct{})
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", media)
+			_, _ = w.Write(body[:len(body)/2])
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-visited:
+				_, _ = w.Write(body[len(body)/2:])
+			case <-r.Context().Done():
+			}
+		})
+		pods := 0
+		err := client.List(t.Context(), selector, func(*corev1.Pod) error {
+			if pods++; pods == 1 {
+				close(visited)
+			}
+			return nil
+		})
+		if err != nil || pods != len(recordedPods(t).Items) {
+			t.Errorf("%s: %d pods, %v", media, pods, err)
+		}
+	}
+}
+
+func TestAnErrorOfVisitEndsTheList(t *testing.T) {
+	enough := errors.New("enough")
+	for _, media := range []string{mediaJSON, mediaProtobuf} {
+		pods := 0
+		err := serve(t, answer(200, media, encode(t, samplePods(), media))).List(t.Context(), selector, func(*corev1.Pod) error {
+			pods++
+			return enough
+		})
+		if err != enough || pods != 1 {
+			t.Errorf("%s: the error is %v after %d pods", media, err, pods)
+		}
+	}
+}
+
+func TestATruncatedListIsNeverASmallerOne(t *testing.T) {
+	for _, media := range []string{mediaJSON, mediaProtobuf} {
+		body := encode(t, samplePods(), media)
+		whole, err := decode(body, media)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted := 0
+		for length := range body {
+			pods, err := decode(body[:length], media)
+			if err != nil {
+				continue
+			}
+			accepted++
+			if !equality.Semantic.DeepEqual(pods, whole) {
+				t.Errorf("%s truncated to %d of %d bytes is accepted as a list of %d pods", media, length, len(body), len(pods))
+			}
+		}
+		// JSON ends with a newline. In protobuf, the envelope has two empty fields after the list.
+		if most := map[string]int{mediaJSON: 1, mediaProtobuf: 2}[media]; accepted > most {
+			t.Errorf("%s: %d truncated lists are accepted, want at most %d", media, accepted, most)
+		}
+	}
+}
+
+func TestAConnectionThatBreaksIsAnError(t *testing.T) {
+	// On the wire, every byte counts: those that Content-Length promises, the last chunk, and the checksum of gzip.
+	for _, media := range []string{mediaJSON, mediaProtobuf} {
+		plain := encode(t, samplePods(), media)
+		for _, encoding := range []string{"", "gzip"} {
+			body := plain
+			if encoding != "" {
+				body = compress(plain)
+			}
+			for _, chunked := range []bool{false, true} {
+				for _, length := range []int{0, 1, len(body) / 2, len(body) - 1, len(body)} {
+					if length == len(body) && !chunked {
+						continue // this one is complete
+					}
+					client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+						w.Header().Set("Content-Type", media)
+						if encoding != "" {
+							w.Header().Set("Content-Encoding", encoding)
+						}
+						if !chunked {
+							w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+						}
+						_, _ = w.Write(body[:length])
+						_ = http.NewResponseController(w).Flush()
+						panic(http.ErrAbortHandler)
+					})
+					if pods, err := list(t.Context(), client); err == nil {
+						t.Errorf("%s %s (chunked: %v): %d of %d bytes are accepted: %d pods", media, encoding, chunked, length, len(body), len(pods))
+					}
+				}
+			}
+		}
+	}
+}
+
+func compress(body []byte) []byte {
+	var compressed bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestSpeed) // as API servers do
+	_, _ = w.Write(body)
+	_ = w.Close()
+	return compressed.Bytes()
+}
+
+func TestACompressedListIsAccepted(t *testing.T) {
+	body := compress(encode(t, samplePods(), mediaProtobuf))
+	for claim, test := range map[string]struct {
+		body []byte
+		pods int
+		want string
+	}{
+		"complete":           {body, 3, ""},
+		"with a wrong check": {append(bytes.Clone(body[:len(body)-8]), "\x00\x00\x00\x00\x00\x00\x00\x00"...), 0, "checksum"},
+		"with data after it": {append(bytes.Clone(body), "garbage that is longer"...), 0, "gzip"},
+		"not compressed":     {encode(t, samplePods(), mediaProtobuf), 0, "gzip"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			pods, err := list(t.Context(), serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Accept-Encoding") != "gzip" {
+					t.Errorf("Accept-Encoding is %q", r.Header.Get("Accept-Encoding"))
+				}
+				w.Header().Set("Content-Encoding", "gzip")
+				answer(200, mediaProtobuf, test.body)(w, r)
+			}))
+			if test.want != "" {
+				wantError(t, err, test.want)
+			} else if err != nil || len(pods) != test.pods {
+				t.Errorf("%d pods, %v", len(pods), err)
+			}
+		})
+	}
+}
+
+func TestADamagedListMeansTheSameToTheLibrary(t *testing.T) {
+	for _, media := range []string{mediaJSON, mediaProtobuf} {
+		body := encode(t, samplePods(), media)
+		for i := range body {
+			for bit := range 8 {
+				damaged := bytes.Clone(body)
+				damaged[i] ^= 1 << bit
+				compareWithLibrary(t, damaged, media)
+			}
+		}
+	}
+}
+
+func TestALengthThatIsTooLargeIsAnError(t *testing.T) {
+	for _, length := range []uint64{1 << 20, 1 << 31, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
+		envelope := []byte("k8s\x00\n\x0d\n\x02v1\x12\x07PodList")
+		list := binary.AppendUvarint(append(bytes.Clone(envelope), 0x12), length)
+		item := binary.AppendUvarint([]byte("\n\x03\x12\x011\x12"), length)
+		for claim, body := range map[string][]byte{
+			"of the list":         append(list, "\n\x03\x12\x011"...),
+			"of a pod":            append(append(bytes.Clone(envelope), 0x12, byte(len(item))), item...),
+			"of an unknown field": binary.AppendUvarint(append([]byte(listWith("")), 0x2a), length),
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if _, err := decode(body, mediaProtobuf); err == nil {
+				t.Errorf("a length %s of %d is accepted", claim, length)
+			}
+			runtime.ReadMemStats(&after)
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+				t.Errorf("a length %s of %d takes %d bytes of memory", claim, length, grown)
+			}
+		}
+	}
+}
+
+// manyPods is the body of a list of many pods, which is made as it is read.
+func manyPods(media string, pod []byte, n int) io.Reader {
+	repeated := io.MultiReader()
+	switch media {
+	case mediaJSON:
+		first := `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[` + string(pod)
+		repeated = io.MultiReader(strings.NewReader(first), &repeater{item: append([]byte(","), pod...), n: n - 1}, strings.NewReader("]}"))
+	case mediaProtobuf:
+		item := append(binary.AppendUvarint([]byte("\x12"), uint64(len(pod))), pod...)
+		start := binary.AppendUvarint([]byte("k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12"), uint64(len(item)*n+5))
+		repeated = io.MultiReader(bytes.NewReader(append(start, "\n\x03\x12\x011"...)), &repeater{item: item, n: n})
+	}
+	return repeated
+}
+
+type repeater struct {
+	item []byte
+	n    int
+	rest []byte
+}
+
+func (r *repeater) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		if r.n == 0 {
+			return 0, io.EOF
+		}
+		r.n, r.rest = r.n-1, r.item
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func TestMemoryDoesNotGrowWithTheNumberOfPods(t *testing.T) {
+	pod := &samplePods().Items[1]
+	pod.Annotations = map[string]string{"note": strings.Repeat("x", 4000)}
+	inJSON, _ := json.Marshal(pod)
+	inProtobuf, _ := pod.Marshal()
+	for media, body := range map[string]io.Reader{mediaJSON: manyPods(mediaJSON, inJSON, 5000), mediaProtobuf: manyPods(mediaProtobuf, inProtobuf, 5000)} {
+		used := func() uint64 {
+			var memory runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&memory)
+			return memory.HeapAlloc
+		}
+		before, pods, most := used(), 0, uint64(0)
+		reader := &listReader{body: &listBody{from: body, left: maxPodBytes}, visit: func(*corev1.Pod) error {
+			if pods++; pods%1000 == 0 {
+				most = max(most, used())
+			}
+			return nil
+		}}
+		if err := reader.read(media); err != nil || pods != 5000 {
+			t.Fatalf("%s: %d pods, %v", media, pods, err)
+		}
+		if most > before+1<<20 {
+			t.Errorf("%s: %d kB of memory are in use while 5,000 pods of 4 kB are read", media, (most-before)>>10)
+		}
+	}
+}
+
+func TestAListHasALimitOfPods(t *testing.T) {
+	for _, media := range []string{mediaJSON, mediaProtobuf} {
+		pod := map[string]string{mediaJSON: `{"metadata":{"uid":"u"}}`, mediaProtobuf: "\x0a\x03\x2a\x01u"}[media]
+		for n, want := range map[int]string{maxPods: "", maxPods + 1: "invalid PodList: more than 200000 pods"} {
+			pods := 0
+			reader := &listReader{
+				body:  &listBody{from: manyPods(media, []byte(pod), n), left: maxPodBytes},
+				visit: func(*corev1.Pod) error { pods++; return nil },
+			}
+			if err := reader.read(media); fmt.Sprint(err) != want && (err != nil || want != "") || pods != maxPods {
+				t.Errorf("%s: a list of %d pods: %d pods, %v", media, n, pods, err)
+			}
+		}
+	}
+}
+
+func TestAPodHasALimitOfBytes(t *testing.T) {
+	filler := bytes.Repeat([]byte(" "), 1<<20)
+	for claim, start := range map[string]string{
+		"before the list":            "",
+		"in a list":                  `{"kind":"PodList","items":[`,
+		"in a pod":                   `{"items":[{"metadata":{"name":"`,
+		"in a key that is skipped":   `{"x":"`,
+		"in protobuf":                "k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12\xff\xff\xff\xff\x7f\x12\xff\xff\xff\xff\x0f",
+		"in a field that is skipped": "k8s\x00\x2a\xff\xff\xff\xff\x7f",
+	} {
+		t.Run(claim, func(t *testing.T) {
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", mediaJSON)
+				if strings.HasPrefix(start, "k8s") {
+					w.Header().Set("Content-Type", mediaProtobuf)
+				}
+				_, _ = io.WriteString(w, start)
+				for r.Context().Err() == nil {
+					if _, err := w.Write(filler); err != nil {
+						return
+					}
+				}
+			})
+			_, err := list(t.Context(), client)
+			wantError(t, err, "more than 8 MiB without a complete pod")
+		})
+	}
+}
+
+// FuzzList looks for responses that panic, that are accepted as a list without being one, or that mean something else to
+// apimachinery.
+func FuzzList(f *testing.F) {
+	for _, list := range []*corev1.PodList{samplePods(), {ListMeta: metav1.ListMeta{ResourceVersion: "1"}}, {}} {
+		f.Add(encode(f, list, mediaJSON), false)
+		f.Add(encode(f, list, mediaProtobuf), true)
+	}
+	for _, object := range []apiruntime.Object{&metav1.Status{Status: metav1.StatusSuccess}, &corev1.ServiceList{ListMeta: metav1.ListMeta{ResourceVersion: "1"}}} {
+		f.Add(encode(f, object, mediaJSON), false)
+		f.Add(encode(f, object, mediaProtobuf), true)
+	}
+	for _, text := range []string{
+		"", "{}", "null", "<html></html>", `{"KIND":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"ITEMS":[{}]}`,
+		`{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"a","creationTimestamp":"2026-95-04T03:02:01Z"}}]}`,
+	} {
+		f.Add([]byte(text), false)
+	}
+	f.Add([]byte("k8s\x00"), true)
+	f.Fuzz(func(t *testing.T, body []byte, asProtobuf bool) {
+		media := mediaJSON
+		if asProtobuf {
+			media = mediaProtobuf
+		}
+		compareWithLibrary(t, body, media)
+	})
+}
+
+// compareWithLibrary decodes a body, and fails if the library does not agree.
+func compareWithLibrary(t *testing.T, body []byte, media string) {
+	t.Helper()
+	asProtobuf := media == mediaProtobuf
+	got, err := decode(body, media)
+	want, libraryErr := libraryDecode(body, media)
+	isList := libraryErr == nil && isRealList(body, media) && want.Continue == "" && allHaveUIDs(want)
+	if asProtobuf && libraryErr == nil {
+		want.Items = maskedPods(want.Items)
+	}
+	switch {
+	case err == nil && !isList && !isListOfDamagedPods(body, media):
+		t.Fatalf("an invalid list is accepted: %d pods (the library: %v)", len(got), libraryErr)
+	case err == nil && isList && !equality.Semantic.DeepEqual(got, want.Items):
+		t.Fatalf("\n got %v\nwant %v", got, want.Items)
+	case err != nil && isList && asProtobuf:
+		// The library accepts encodings that no encoder writes. What it writes itself has to be accepted.
+		again, _ := libraryDecode(body, media)
+		if _, err := decode(encode(t, again, media), media); err != nil {
+			t.Fatalf("a real list is refused: %v", err)
+		}
+	case err != nil && isList && !errors.Is(err, errItemsTwice):
+		t.Fatalf("a real list is refused: %v", err)
+	}
+}
+
+func allHaveUIDs(list *corev1.PodList) bool {
+	for _, pod := range list.Items {
+		if pod.UID == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// isListOfDamagedPods tells whether a body in protobuf is a PodList, apart from errors in fields that the mask removes.
+func isListOfDamagedPods(body []byte, media string) bool {
+	var envelope apiruntime.Unknown
+	if media != mediaProtobuf || !bytes.HasPrefix(body, protobufMagic) || envelope.Unmarshal(body[4:]) != nil || envelope.Kind != "PodList" || envelope.APIVersion != "v1" {
+		return false
+	}
+	for rest := envelope.Raw; len(rest) > 0; {
+		number, kind, n := protowire.ConsumeField(rest)
+		if n < 0 || number <= 2 && kind != protowire.BytesType {
+			return false
+		}
+		rest = rest[n:]
+	}
+	return true
+}
+
+// libraryDecode decodes as a typed client does: into a PodList, whose kind it assumes where the kind is absent.
+func libraryDecode(body []byte, media string) (*corev1.PodList, error) {
+	info, _ := apiruntime.SerializerInfoForMediaType(library.SupportedMediaTypes(), media)
+	list := &corev1.PodList{}
+	_, _, err := info.Serializer.Decode(body, nil, list)
+	return list, err
+}
+
+// isRealList checks the kind and the resourceVersion, without the code under test.
+func isRealList(body []byte, media string) bool {
+	if media == mediaProtobuf {
+		var envelope apiruntime.Unknown
+		var list corev1.PodList
+		return bytes.HasPrefix(body, []byte("k8s\x00")) && envelope.Unmarshal(body[4:]) == nil &&
+			envelope.Kind == "PodList" && envelope.APIVersion == "v1" &&
+			list.Unmarshal(envelope.Raw) == nil && list.ResourceVersion != ""
+	}
+	return hasListMeta(body)
+}
+
+// hasListMeta tells whether an object in JSON has the kind and the resourceVersion of a real list.
+func hasListMeta(body []byte) bool {
+	var fields map[string]json.RawMessage // a map, because its keys are case-sensitive
+	var kind, version, resourceVersion string
+	if json.Unmarshal(body, &fields) != nil {
+		return false
+	}
+	var metadata map[string]json.RawMessage
+	_ = json.Unmarshal(fields["kind"], &kind)
+	_ = json.Unmarshal(fields["apiVersion"], &version)
+	_ = json.Unmarshal(fields["metadata"], &metadata)
+	_ = json.Unmarshal(metadata["resourceVersion"], &resourceVersion)
+	return kind == "PodList" && version == "v1" && resourceVersion != ""
+}
