@@ -25,9 +25,9 @@
 //	noPods
 //	crash               crashes (so far, of all containers), limit, crashed
 //	podFailed           pod, reason, message
-//	cannotStart         pod, container (empty: the whole pod), reason, message
-//	nodeUnreported      node, names (of its pods, at most 20)
-//	omitted             omitted (number of lines that were left out because one check has too many of them)
+//	cannotStart         pod, container (null: the whole pod), reason, message
+//	notObserved         pod, node (which has stopped reporting)
+//	omitted             lines (number of lines that were left out because a check had too many of a kind)
 //	checkFailed         error, failures (in a row), retrySeconds, giveUpSeconds
 //	checksRecovered     failures, unobservedSeconds
 //	check               check (its number), pods, ran, crashes, notReady, cannotStart, tookSeconds, final; only with DEBUG

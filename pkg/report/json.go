@@ -28,6 +28,9 @@ func (r Result) reason() string {
 	return Reason(r.Outcome)
 }
 
+// limit is the crash limit. nil: unknown.
+func (r Result) limit() *int64 { return known(max(r.Plan.CrashLimit, 0)) }
+
 // jsonLine is the line on standard output. Crashes comes first, as in the container that crashcheck replaces. A nil pointer
 // is an unknown value.
 type jsonLine struct {
@@ -82,7 +85,7 @@ const (
 // JSONLine returns the result as one line of valid JSON, with its line end.
 func JSONLine(r Result) []byte {
 	line := jsonLine{
-		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.reason(), maxReason), Limit: known(max(r.Plan.CrashLimit, 0)),
+		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.reason(), maxReason), Limit: r.limit(),
 		Checks: r.Checks, FailedChecks: r.FailedChecks, Pods: r.Pods,
 		Namespace: known(r.Namespace), Selector: known(r.Selector),
 		ElapsedSeconds: seconds(r.Elapsed), LongestGapSeconds: seconds(r.LongestGap),

@@ -29,57 +29,50 @@ type Log struct {
 
 	plan     runner.Plan
 	timeline timeline
-	seen     seen
-	logLines bool // a container's log was printed
+	said     said
 }
 
 // NewLog returns a log that writes to w.
 func NewLog(w io.Writer, opts LogOptions) *Log {
-	level := slog.LevelInfo
+	level, timeFormat := slog.LevelInfo, "2006-01-02T15:04:05Z07:00"
 	if opts.Debug {
 		level = slog.LevelDebug
 	}
-	var handler slog.Handler
+	if opts.Terminal {
+		timeFormat = time.TimeOnly
+	}
+	handler := tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: timeFormat, NoColor: !opts.Color})
 	if opts.JSON {
 		handler = slog.NewJSONHandler(escapedLines{w}, &slog.HandlerOptions{Level: level})
-	} else {
-		timeFormat := "2006-01-02T15:04:05Z07:00"
-		if opts.Terminal {
-			timeFormat = time.TimeOnly
-		}
-		handler = tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: timeFormat, NoColor: !opts.Color, ReplaceAttr: textAttr})
 	}
-	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, seen: newSeen()}
-}
-
-// textAttr leaves the facts out of the text log, and the color out of INF.
-func textAttr(_ []string, attr slog.Attr) slog.Attr {
-	switch attr.Key {
-	case slog.LevelKey:
-		if attr.Value.Any() == slog.LevelInfo {
-			return slog.String(slog.LevelKey, "INF")
-		}
-		return attr
-	case slog.TimeKey, slog.MessageKey:
-		return attr
-	}
-	return slog.Attr{}
+	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, said: said{before: map[any]bool{}}}
 }
 
 // escapedLines escapes what slog's JSON leaves unprintable.
 type escapedLines struct{ w io.Writer }
 
 func (e escapedLines) Write(line []byte) (int, error) {
-	trimmed := strings.TrimSuffix(string(line), "\n")
-	if _, err := e.w.Write(append(escapeJSON([]byte(trimmed)), '\n')); err != nil {
+	if _, err := e.w.Write(append(escapeJSON(line[:len(line)-1]), '\n')); err != nil {
 		return 0, err
 	}
 	return len(line), nil
 }
 
-// say logs a sentence with its event and facts. It escapes every sentence.
-func (l *Log) say(level slog.Level, event, sentence string, facts ...slog.Attr) {
-	l.logger.LogAttrs(context.Background(), level, Escape(sentence), append([]slog.Attr{slog.String("event", event)}, facts...)...)
+// say logs a sentence with its event, and in JSON with its facts (keys and values). It escapes every sentence.
+func (l *Log) say(level slog.Level, event, sentence string, facts ...any) {
+	if !l.json {
+		facts = nil
+	} else {
+		facts = append([]any{"event", event}, facts...)
+	}
+	l.logger.Log(context.Background(), level, Escape(sentence), facts...)
+}
+
+// print writes text for people, without a time. The JSON log does not have it.
+func (l *Log) print(text string) {
+	if !l.json && text != "" {
+		_, _ = io.WriteString(l.out, text)
+	}
 }
 
 // Warn logs a warning.
@@ -95,9 +88,8 @@ func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, "debug", sentence)
 func (l *Log) Start(version string, plan runner.Plan, namespace, selector string) {
 	l.plan = plan
 	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s: watching pods with %s in namespace %s", version, selector, namespace),
-		slog.String("version", version), slog.String("namespace", namespace), slog.String("selector", selector),
-		slog.Float64("intervalSeconds", plan.Interval.Seconds()), slog.Float64("expectedSeconds", plan.Expected().Seconds()),
-		slog.Float64("latestSeconds", plan.Latest().Seconds()), slog.Int64("limit", plan.CrashLimit))
+		"version", version, "namespace", namespace, "selector", selector, "intervalSeconds", plan.Interval.Seconds(),
+		"expectedSeconds", plan.Expected().Seconds(), "latestSeconds", plan.Latest().Seconds(), "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
 	if most := plan.CrashLoop(); plan.CrashLimit > most {
 		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d in %s: by default, its back-off allows about %s "+
@@ -108,15 +100,12 @@ func (l *Log) Start(version string, plan runner.Plan, namespace, selector string
 // schedule says how often the pods are checked, and until when.
 func schedule(plan runner.Plan) string {
 	now := time.Now()
-	text := "every " + duration(plan.Interval)
+	text := fmt.Sprintf("every %s until %s", duration(plan.Interval), clock(now.Add(plan.Expected()), now))
 	switch {
 	case plan.Count == 1:
 		text = "once"
 	case plan.Count > 1:
 		text = fmt.Sprintf("%d times, %s", plan.Count, text)
-	}
-	if plan.Count != 1 {
-		text += " until " + clock(now.Add(plan.Expected()), now)
 	}
 	if plan.Count > 0 && plan.MaxDuration > 0 {
 		text += ", for at most " + duration(plan.MaxDuration)
@@ -124,20 +113,19 @@ func schedule(plan runner.Plan) string {
 	return text
 }
 
-// LogLines logs the last lines of a crashed container's own log, each behind a bar.
+// LogLines logs the last lines of a crashed container's own log, each after a bar.
 func (l *Log) LogLines(pod, container string, log []byte) {
 	const maxLogLine = 1000 // bytes
-	l.logLines = true
+	l.said.logLines = true
 	text := strings.TrimRight(string(log), "\r\n")
 	heading := fmt.Sprintf("last log lines of %s/%s:", pod, container)
 	if l.json {
-		l.say(slog.LevelInfo, "logLines", heading, slog.String("pod", pod), slog.String("container", container), slog.String("log", text))
+		l.say(slog.LevelInfo, "logLines", heading, "pod", pod, "container", container, "log", text)
 		return
 	}
-	var b strings.Builder
-	b.WriteString(Escape(heading) + "\n")
+	l.print(Escape(heading) + "\n")
 	for line := range strings.SplitSeq(text, "\n") {
-		b.WriteString("  | " + cut(Escape(strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", "    ")), maxLogLine) + "\n")
+		line = strings.ReplaceAll(strings.TrimSuffix(line, "\r"), "\t", "    ")
+		l.print("  | " + cut(Escape(line), maxLogLine) + "\n")
 	}
-	_, _ = io.WriteString(l.out, b.String())
 }

@@ -23,6 +23,7 @@ type Progress struct {
 	lastCheck time.Time // when last was made
 	failures  int64     // in a row
 	givesUp   time.Time
+	closed    bool
 
 	stop chan struct{}
 	done chan struct{}
@@ -59,7 +60,11 @@ func (p *Progress) redraw() {
 func (p *Progress) Write(text []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := io.WriteString(p.w, eraseLine+string(text)+p.line()); err != nil {
+	line := eraseLine + string(text)
+	if !p.closed {
+		line += p.line()
+	}
+	if _, err := io.WriteString(p.w, line); err != nil {
 		return 0, err
 	}
 	return len(text), nil
@@ -78,14 +83,14 @@ func (p *Progress) Observe(event runner.Event) {
 	_, _ = p.Write(nil)
 }
 
-// Close erases the line.
+// Close erases the line. Later writes do not draw it again.
 func (p *Progress) Close() {
 	close(p.stop)
 	<-p.done
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.width = func() int { return 0 }
-	_, _ = io.WriteString(p.w, eraseLine)
+	p.closed = true
+	p.mu.Unlock()
+	_, _ = p.Write(nil)
 }
 
 // line returns the current line. The last column stays free, because some terminals wrap there.

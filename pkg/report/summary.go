@@ -2,9 +2,7 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,9 +13,8 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// Close logs the crashed containers, the timeline, a summary and advice. The verdict is the last line.
-//
-// What a person needs fits in the last ten lines: this is how much of a log many tools show.
+// Close logs the crashed containers, the timeline, a summary and advice. The verdict is the last line. In the text log these
+// are at most ten lines, which is what many tools show of a log.
 func (l *Log) Close(r Result) {
 	if len(r.Errors) > 1 {
 		for _, err := range r.Errors {
@@ -26,25 +23,27 @@ func (l *Log) Close(r Result) {
 	}
 	advice := l.advice(r)
 	if r.Verdict != runner.Invalid {
-		l.crashed(r, 5-max(len(advice), 1))
-		if line := l.timeline.draw(r.Elapsed); line != "" && !l.json {
-			_, _ = io.WriteString(l.out, line+"\n")
+		l.print(table(r, 5-len(advice)))
+		for _, c := range r.Containers[:min(len(r.Containers), maxContainers)] {
+			if l.json {
+				l.say(slog.LevelInfo, "crashedContainer", summarize(c), "crashed", newJSONContainer(c))
+			}
 		}
+		l.print(l.timeline.draw(r.Elapsed))
 		l.summary(r)
 	}
 	for _, sentence := range advice {
 		l.say(slog.LevelInfo, "advice", sentence)
 	}
 	level := slog.LevelError
-	if r.Verdict == runner.Pass {
+	switch {
+	case r.Verdict == runner.Pass && len(caveats(r.Outcome)) > 0:
+		level = slog.LevelWarn
+	case r.Verdict == runner.Pass:
 		level = slog.LevelInfo
-		if len(caveats(r.Outcome)) > 0 {
-			level = slog.LevelWarn
-		}
 	}
 	l.say(level, "verdict", fmt.Sprintf("%s (exit code %d): %s", verdictWord(r), Code(r.Outcome), shortReason(r)),
-		slog.String("verdict", string(r.Verdict)), slog.Int("exitCode", Code(r.Outcome)),
-		slog.Int64("crashes", r.Crashes), slog.Int64("limit", max(r.Plan.CrashLimit, 0)))
+		"verdict", r.Verdict, "exitCode", Code(r.Outcome), "crashes", r.Crashes, "limit", r.limit())
 }
 
 // verdictWord is the verdict in capitals.
@@ -60,25 +59,9 @@ func shortReason(r Result) string {
 	return r.reason()
 }
 
-// crashed lists the containers that crashed most.
-func (l *Log) crashed(r Result, rows int) {
-	if !l.json {
-		_, _ = io.WriteString(l.out, table(r, rows))
-		return
-	}
-	for _, c := range r.Containers[:min(len(r.Containers), maxContainers)] {
-		l.say(slog.LevelInfo, "crashedContainer", crashedContainer(c), crashed(c))
-	}
-}
-
-// crashedContainer describes a crashed container in a sentence.
-func crashedContainer(c checker.ContainerCrashes) string {
-	return fmt.Sprintf("%s: %s, last: %s", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), terminationAndReason(c.Kind, c.Termination))
-}
-
 // table lists the worst containers. The longest columns are the last.
 func table(r Result, rows int) string {
-	const maxTermination = 60 // bytes
+	const maxExplanation = 60 // bytes
 	if len(r.Containers) == 0 {
 		return ""
 	}
@@ -87,15 +70,13 @@ func table(r Result, rows int) string {
 	fmt.Fprintln(w, "CRASHES\tKIND\tLAST CRASH\tPOD/CONTAINER\tLAST TERMINATION")
 	now := r.Start.Add(r.Elapsed)
 	for _, c := range r.Containers[:min(len(r.Containers), rows)] {
-		target, finishedAt := c.Pod, time.Time{}
-		if c.Container != "" {
-			target += "/" + c.Container
-		}
+		var finishedAt time.Time
 		if c.Termination != nil {
 			finishedAt = c.Termination.FinishedAt
 		}
+		target := strings.TrimSuffix(c.Pod+"/"+c.Container, "/")
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.Crashes, c.Kind, clock(finishedAt, now), Escape(target),
-			cut(Escape(terminationAndReason(c.Kind, c.Termination)), maxTermination))
+			cut(Escape(explain(c.Kind, c.Termination)), maxExplanation))
 	}
 	_ = w.Flush() // to memory
 	if more := len(r.Containers) - rows; more > 0 {
@@ -113,83 +94,65 @@ func (l *Log) summary(r Result) {
 	if r.LongestGap > 2*l.plan.Interval { // shorter ones are normal
 		sentence += "; longest time without a successful check: " + duration(r.LongestGap)
 	}
-	l.say(slog.LevelInfo, "summary", sentence, slog.Int64("checks", r.Checks), slog.Int64("failedChecks", r.FailedChecks), slog.Int("pods", r.Pods),
-		slog.Float64("elapsedSeconds", seconds(r.Elapsed)), slog.Float64("longestGapSeconds", seconds(r.LongestGap)))
+	l.say(slog.LevelInfo, "summary", sentence, "checks", r.Checks, "failedChecks", r.FailedChecks, "pods", r.Pods,
+		"elapsedSeconds", seconds(r.Elapsed), "longestGapSeconds", seconds(r.LongestGap))
 }
-
-const noVerdict = "no verdict was reached: do not promote"
 
 // advice says what to do, and which command shows more.
 func (l *Log) advice(r Result) []string {
-	kubectl := func(what, command string) string {
-		return fmt.Sprintf("%s: kubectl -n %s %s", what, r.Namespace, command)
-	}
+	const noVerdict = "no verdict was reached: do not promote"
+	kubectl := "kubectl -n " + r.Namespace + " "
 	switch r.Verdict {
 	case runner.Fail:
-		return l.adviceOnCrashes(r, kubectl)
+		return l.adviceOnCrashes(r.Containers, kubectl)
 	case runner.NotReady:
 		if len(r.Last.NotReady) > 0 {
-			return []string{kubectl("details", "describe pod "+r.Last.NotReady[0])}
+			return []string{"details: " + kubectl + "describe pod " + r.Last.NotReady[0]}
 		}
+	case runner.Inconclusive:
+		return []string{noVerdict + "; " + adviceOnCause(r, kubectl)}
 	case runner.Interrupted:
 		if r.Signal == syscall.SIGTERM {
 			return []string{noVerdict + "; SIGTERM comes from a deleted Job, its deadline, or a drained node"}
 		}
 		return []string{noVerdict}
-	case runner.Inconclusive:
-		return []string{noVerdict, adviceOnInconclusive(r, kubectl)}
 	}
 	return nil
 }
 
-func adviceOnInconclusive(r Result, kubectl func(what, command string) string) string {
-	t := r.Last
-	switch r.Cause {
-	case runner.NeverMatched, runner.Gone:
-		return kubectl("pods and labels", "get pods --show-labels")
-	case runner.NeverRan:
-		switch {
-		case cannotStart(t, t.NotRun) != "":
-			return kubectl("details", "describe pod "+t.NotRun[0])
-		case len(t.NotRun) > 0:
-			return "the pods need more time to start: use a longer " + windowVariable(r.Outcome)
-		}
-		return kubectl("pods and labels", "get pods --show-labels")
-	case runner.Unreported:
+func adviceOnCause(r Result, kubectl string) string {
+	switch t := r.Last; {
+	case r.Cause == runner.NeverRan && len(t.CannotStart) > 0:
+		return "details: " + kubectl + "describe pod " + t.CannotStart[0].Pod
+	case r.Cause == runner.NeverRan && len(t.NotRun) > 0:
+		return "if the pods only need more time to start, use a longer DURATION (or COUNT)"
+	case r.Cause == runner.NeverRan, r.Cause == runner.NeverMatched, r.Cause == runner.Gone:
+		return "pods: " + kubectl + "get pods --show-labels"
+	case r.Cause == runner.Unreported && len(t.Unreported) > 0:
 		return "details: kubectl describe node " + t.Unreported[0].Node
 	}
-	return kubectl("fix the reported problem; this command must succeed", "get pods")
+	return "fix the reported problem until this works: " + kubectl + "get pods"
 }
 
-// windowVariable names the variable that ended the window.
-func windowVariable(o runner.Outcome) string {
-	switch {
-	case o.Plan.Count == 0:
-		return "DURATION"
-	case o.Checks < o.Plan.Count:
-		return "MAX_DURATION"
-	}
-	return "run (COUNT)"
-}
-
-func (l *Log) adviceOnCrashes(r Result, kubectl func(what, command string) string) (advice []string) {
-	if len(r.Containers) == 0 {
+func (l *Log) adviceOnCrashes(crashed []checker.ContainerCrashes, kubectl string) (advice []string) {
+	if len(crashed) == 0 {
 		return nil
 	}
-	sidecars := map[string]bool{}
-	for _, c := range r.Containers {
+	var sidecars []string
+	for _, c := range crashed {
 		if c.Kind == checker.Sidecar {
-			sidecars[c.Container] = true
+			sidecars = append(sidecars, c.Container)
 		}
 	}
-	if !slices.ContainsFunc(r.Containers, func(c checker.ContainerCrashes) bool { return c.Kind != checker.Sidecar }) {
-		advice = append(advice, "only sidecars crashed; to ignore them: IGNORE_CONTAINERS="+strings.Join(slices.Sorted(maps.Keys(sidecars)), ","))
+	if len(sidecars) == len(crashed) {
+		slices.Sort(sidecars)
+		advice = append(advice, "only sidecars crashed; to ignore them, set IGNORE_CONTAINERS="+strings.Join(slices.Compact(sidecars), ","))
 	}
-	switch c := r.Containers[0]; {
-	case c.Kind == checker.Pod, c.Termination != nil && c.Termination.Reason == "OOMKilled": // the log does not say why
-		advice = append(advice, kubectl("limits", "describe pod "+c.Pod))
-	case !l.logLines:
-		advice = append(advice, kubectl("logs", fmt.Sprintf("logs %s -c %s --previous", c.Pod, c.Container)))
+	switch worst := crashed[0]; {
+	case worst.Kind == checker.Pod, worst.Termination != nil && worst.Termination.Reason == "OOMKilled": // its log does not say why
+		return append(advice, "limits: "+kubectl+"describe pod "+worst.Pod)
+	case !l.said.logLines:
+		return append(advice, fmt.Sprintf("logs: %slogs %s -c %s --previous", kubectl, worst.Pod, worst.Container))
 	}
 	return advice
 }

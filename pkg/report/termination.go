@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"unicode/utf8"
 )
 
 const (
@@ -13,55 +12,31 @@ const (
 	maxTermination = 2000
 	// maxVerdict and maxEntry are in bytes: no text may take the place of all others.
 	maxVerdict, maxEntry = maxTermination / 2, 400
-	// lineWidth is that of a terminal. The first line stands behind the heading of kubectl describe.
-	lineWidth, firstWidth = 80, 60
 )
 
-// TerminationMessage returns the verdict and the worst containers, at most 2,000 bytes. It is wrapped for kubectl describe,
-// which does not wrap it.
+// TerminationMessage returns the verdict and the worst containers, a line each, at most 2,000 bytes.
 func TerminationMessage(r Result) string {
-	var b strings.Builder
-	b.WriteString(wrap(cut(Escape(verdictWord(r)+": "+shortReason(r)), maxVerdict), firstWidth))
-	entries := r.Errors
-	if len(entries) == 1 {
-		entries = nil // it is the reason
+	var entries []string
+	if len(r.Errors) > 1 { // one is the reason
+		entries = append(entries, r.Errors...)
 	}
 	for _, c := range r.Containers {
-		entries = append(entries, crashedContainer(c))
+		entries = append(entries, summarize(c))
 	}
+	var b strings.Builder
+	b.WriteString(cut(Escape(verdictWord(r)+": "+shortReason(r)), maxVerdict))
 	for i, text := range entries {
-		entry := wrap("- "+cut(Escape(text), maxEntry), lineWidth)
-		more := fmt.Sprintf("and %d more\n", len(entries)-i)
-		last := i == len(entries)-1
-		if b.Len()+len(entry) > maxTermination || !last && b.Len()+len(entry)+len(more) > maxTermination {
+		entry, more := "\n- "+cut(Escape(text), maxEntry), fmt.Sprintf("\nand %d more", len(entries)-i)
+		room := maxTermination - b.Len()
+		if i < len(entries)-1 {
+			room -= len(more)
+		}
+		if len(entry) > room {
 			b.WriteString(more)
 			break
 		}
 		b.WriteString(entry)
 	}
-	return strings.TrimSuffix(b.String(), "\n") // kubectl describe ends the line
-}
-
-// wrap breaks a text between words into lines: the first of this width, the others of lineWidth and indented. A longer word
-// stays whole, so that names can be copied.
-func wrap(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for i, word := range strings.Split(text, " ") {
-		length := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case column+1+length > width:
-			b.WriteString("\n  ")
-			column, width = 2, lineWidth
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += length
-	}
-	b.WriteByte('\n')
 	return b.String()
 }
 

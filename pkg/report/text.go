@@ -24,7 +24,7 @@ func count[N int | int64](n N, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// choose returns the form of a verb that agrees with a number.
+// choose returns the word that agrees with a number.
 func choose(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -90,8 +90,8 @@ func termination(kind checker.Kind, t *checker.Termination) string {
 	return t.String()
 }
 
-// terminationAndReason adds the container's termination message, or else what the exit code usually means.
-func terminationAndReason(kind checker.Kind, t *checker.Termination) string {
+// explain adds to a termination the container's message, or else what the termination usually means.
+func explain(kind checker.Kind, t *checker.Termination) string {
 	text := termination(kind, t)
 	if t == nil {
 		return text
@@ -99,51 +99,46 @@ func terminationAndReason(kind checker.Kind, t *checker.Termination) string {
 	if message := gist(t.Message); message != "" {
 		return text + ": " + message
 	}
-	if meaning := hint(kind, t); meaning != "" {
+	if meaning := meaning(kind, t); meaning != "" {
 		return text + ": " + meaning
 	}
 	return text
 }
 
-// hint says what a termination usually means.
-func hint(kind checker.Kind, t *checker.Termination) string {
-	if kind == checker.Pod {
+// summarize describes a crashed container.
+func summarize(c checker.ContainerCrashes) string {
+	return fmt.Sprintf("%s: %s, last: %s", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), explain(c.Kind, c.Termination))
+}
+
+func meaning(kind checker.Kind, t *checker.Termination) string {
+	if kind == checker.Pod || kind == checker.Init && t.ExitCode == 0 { // an init container has completed, and had to run again
 		return ""
 	}
-	switch t.Reason {
-	case "OOMKilled":
-		return "exceeded its memory limit, or the node ran out of memory"
-	case "ContainerStatusUnknown":
-		return "the node lost track of the container"
-	case "RestartingAllContainers":
-		return "a restart rule restarted all containers of the pod"
+	if text, ok := reasonMeanings[t.Reason]; ok {
+		return text
 	}
-	switch t.ExitCode {
-	case 0:
-		if kind != checker.Init { // an init container has completed, and had to run again
-			return "exited without an error, but should keep running"
-		}
-	case 1:
-		return "application error"
-	case 2:
-		return "application error, such as a Go panic"
-	case 126:
-		return "command is not executable"
-	case 127:
-		return "command not found"
-	case 128:
-		return "container could not be started"
-	case 134:
-		return "aborted (SIGABRT)"
-	case 137:
-		return "killed (SIGKILL): failed liveness probe, node, or out of memory"
-	case 139:
-		return "segmentation fault (SIGSEGV)"
-	case 143:
-		return "terminated (SIGTERM): failed liveness probe, or by request"
-	}
-	return ""
+	return exitCodeMeanings[t.ExitCode]
 }
+
+var (
+	reasonMeanings = map[string]string{
+		"OOMKilled":               "exceeded its memory limit, or the node ran out of memory",
+		"ContainerStatusUnknown":  "the node lost track of the container",
+		"RestartingAllContainers": "a restart rule restarted all containers of the pod",
+	}
+	exitCodeMeanings = map[int32]string{
+		0:   "exited without an error, but should keep running",
+		1:   "application error",
+		2:   "application error, such as a Go panic",
+		126: "command is not executable",
+		127: "command not found",
+		128: "container could not be started",
+		134: "aborted (SIGABRT)",
+		137: "killed (SIGKILL), for example by a failed liveness probe or the node",
+		139: "segmentation fault (SIGSEGV)",
+		143: "terminated (SIGTERM), for example by a failed liveness probe",
+	}
+)
 
 // gist returns the most informative line of a termination message: Go's panic, or else the last line that is not part of a
 // stack trace (these are indented).

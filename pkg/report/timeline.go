@@ -13,7 +13,7 @@ import (
 // and twice as much whenever the cells are used up. Times are counted from the start of the run.
 type timeline struct {
 	cells       []cell
-	step        time.Duration // of a cell; 0 before the first
+	step        time.Duration // of a cell
 	lastSuccess time.Duration
 	failing     bool // the last attempt failed
 }
@@ -24,22 +24,21 @@ type cell struct {
 }
 
 // maxCells is the length of the line, in characters.
-const maxCells = 60
+const maxCells = 40
 
-// at returns the index of the cell for this time.
-func (t *timeline) at(at time.Duration) int {
+// index returns the index of the cell for this time, and adds the cells that are missing.
+func (t *timeline) index(at time.Duration) int {
 	t.step = max(t.step, time.Second)
 	for at/t.step >= maxCells {
-		for i := 0; i < len(t.cells); i += 2 {
-			merged := t.cells[i]
-			if i+1 < len(t.cells) {
-				merged.crashes += t.cells[i+1].crashes
-				merged.unobserved = merged.unobserved || t.cells[i+1].unobserved
+		merged := make([]cell, 0, maxCells)
+		for pair := range slices.Chunk(t.cells, 2) {
+			sum := pair[0]
+			for _, c := range pair[1:] {
+				sum = cell{sum.crashes + c.crashes, sum.unobserved || c.unobserved}
 			}
-			t.cells[i/2] = merged
+			merged = append(merged, sum)
 		}
-		t.cells = t.cells[:(len(t.cells)+1)/2]
-		t.step *= 2
+		t.cells, t.step = merged, 2*t.step
 	}
 	i := int(at / t.step)
 	for len(t.cells) <= i {
@@ -51,12 +50,10 @@ func (t *timeline) at(at time.Duration) int {
 func (t *timeline) observe(event runner.Event) {
 	switch e := event.(type) {
 	case runner.Checked:
-		i := t.at(e.Elapsed)
+		t.addGap(e.Elapsed)
+		i := t.index(e.Elapsed)
 		for _, c := range e.Tally.New {
 			t.cells[i].crashes += c.New
-		}
-		if t.failing {
-			t.addGap(e.Elapsed)
 		}
 		t.lastSuccess, t.failing = e.Elapsed, false
 	case runner.CheckFailed:
@@ -64,9 +61,14 @@ func (t *timeline) observe(event runner.Event) {
 	}
 }
 
-// addGap marks the time since the last successful check as unobserved, but not the cell of that check.
+// addGap marks the time since the last successful check as unobserved if an attempt failed since then. The cell of that check
+// is not marked.
 func (t *timeline) addGap(end time.Duration) {
-	last, first := t.at(end), t.at(t.lastSuccess)
+	if !t.failing {
+		return
+	}
+	last := t.index(end)
+	first := t.index(t.lastSuccess)
 	if t.lastSuccess > 0 && first < last {
 		first++
 	}
@@ -77,10 +79,8 @@ func (t *timeline) addGap(end time.Duration) {
 
 // draw returns the line for a run that took this long. It is empty if there were neither crashes nor failed checks.
 func (t *timeline) draw(elapsed time.Duration) string {
-	t.at(elapsed)
-	if t.failing {
-		t.addGap(elapsed)
-	}
+	t.index(elapsed)
+	t.addGap(elapsed)
 	var b strings.Builder
 	for _, c := range t.cells {
 		switch {
@@ -94,19 +94,8 @@ func (t *timeline) draw(elapsed time.Duration) string {
 			b.WriteByte('.')
 		}
 	}
-	line := b.String()
-	if !strings.ContainsAny(line, "123456789+?") {
+	if strings.Trim(b.String(), ".") == "" {
 		return ""
 	}
-	legend := []string{duration(t.step) + " per character"}
-	if slices.ContainsFunc(t.cells, func(c cell) bool { return c.crashes > 0 }) {
-		legend = append(legend, "digits: crashes")
-	}
-	if strings.Contains(line, "+") {
-		legend = append(legend, "+: more than 9")
-	}
-	if strings.Contains(line, "?") {
-		legend = append(legend, "?: not observed")
-	}
-	return fmt.Sprintf("timeline: %s (%s)", line, strings.Join(legend, ", "))
+	return fmt.Sprintf("timeline: %s (%s per character; digit or +: crashes, ?: not observed)\n", b.String(), duration(t.step))
 }
