@@ -1,5 +1,5 @@
-// Command crashcheck is a release gate for Kubernetes: it watches over the pods of one ReplicaSet for a window of
-// time, and its exit code says whether they crashed too often. See the packages below pkg, or crashcheck --help.
+// Command crashcheck is a release gate for Kubernetes: it watches the pods of one release for a configured time and reports
+// as its exit code whether they crashed too often. See crashcheck --help and the packages in pkg.
 package main
 
 import (
@@ -21,15 +21,15 @@ import (
 
 func main() { os.Exit(program{terminationLog: "/dev/termination-log"}.main()) }
 
-// main is the program with its process: signals, arguments, environment and streams. It returns the exit code.
+// main connects the program with its process: signals, arguments, environment and streams. It returns the exit code.
 func (p program) main() int {
-	// A gate does one thing at a time, beside production: memory matters more to it than speed.
+	// A gate does one thing at a time, on nodes that run production: it needs little memory more than speed.
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(25)
 
-	// A closed pipe is an error like another (it would end a Go program): the exit code has to be the verdict's.
+	// Without this, a closed pipe would end the program. The exit code must be the verdict's.
 	signal.Ignore(syscall.SIGPIPE)
-	// client-go logs here what it also returns as errors.
+	// client-go logs errors here that it also returns.
 	klog.SetLogger(logr.Discard())
 
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -37,15 +37,15 @@ func (p program) main() int {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		cancel(runner.SignalError{Signal: <-signals})
-		for range signals { // a second one changes nothing: the run is about to end
+		for range signals { // a second signal changes nothing: the run is about to end
 		}
 	}()
 
 	return p.run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 }
 
-// terminalWidth returns a function that measures the terminal behind w, or nil if there is none that understands
-// control sequences.
+// terminalWidth returns a function that measures the terminal w, or nil if w is not a terminal that understands control
+// sequences.
 func terminalWidth(w io.Writer, environ []string) func() int {
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) || slices.Contains(environ, "TERM=dumb") {

@@ -12,7 +12,7 @@ import (
 // version is set by the linker (-X main.version=v1.2.3).
 var version string
 
-// buildVersion returns the version that the linker set, or the module's.
+// buildVersion returns the version that the linker set, or else the module's.
 func buildVersion() string {
 	if version != "" {
 		return version
@@ -23,16 +23,16 @@ func buildVersion() string {
 	return "(devel)"
 }
 
-// usage is the text of --help, made from the definitions that the program itself uses.
+// usage returns the text of --help, made from the definitions that the program itself uses.
 func usage() string {
 	var b strings.Builder
-	b.WriteString(`crashcheck is a release gate for Kubernetes: it watches over the pods of one ReplicaSet
-for a window of time, and its exit code says whether they crashed too often.
+	b.WriteString(`crashcheck is a release gate for Kubernetes: it watches the pods of one release for a
+configured time and reports as its exit code whether they crashed too often.
 
   HASH=6fd8d747 INTERVAL=5 DURATION=300 CRASH_LIMIT=5 crashcheck
 
-It takes its settings from environment variables. A time is a whole number of seconds (5)
-or a Go duration (5s, 1m30s, 500ms). An empty value is an unset one.
+Environment variables configure it. A time is a whole number of seconds (5) or a Go
+duration (5s, 1m30s, 500ms), at most 7 days. An empty value is treated as unset.
 
 Variables:
 `)
@@ -44,9 +44,10 @@ Variables:
 		fmt.Fprintf(&b, "  %s %s\n      %s\n      what to do: %s\n", e.Code, e.Verdict, e.Meaning, e.Remedy)
 	}
 	b.WriteString(`
-Standard output is one line of JSON at the end, standard error is the log.
-The cluster: KUBECONFIG if it is set; in a pod, its service account; elsewhere ~/.kube/config.
-Permission needed: list on pods in one namespace.
+Standard output is one line of JSON at the end. Standard error is the log.
+The cluster is that of KUBECONFIG if it is set; otherwise, in a pod, that of its service
+account; otherwise that of ~/.kube/config.
+Required permission: list on pods in one namespace.
 `)
 	return b.String()
 }
