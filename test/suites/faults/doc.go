@@ -1,20 +1,18 @@
-// Package faults is the fault suite: it holds crashcheck to its two promises, never to pass falsely and never to hang,
-// on the worst days of an API server.
+// Package faults tests crashcheck's two guarantees, no false pass and no hang, under simulated faults of the API server,
+// the network and the cluster.
 //
-// Each row of its table is a fault: what breaks, with which settings, and the verdict, the exit code and the time that
-// follow. The real binary runs as a process of its own against a simulated API server, with a TCP proxy in between where
-// the network is what breaks. A row passes if verdict, exit code and time are as they should be, if standard output is
-// one line of JSON, and if the log names the fault, once.
+// Each row of its table is a fault: what fails, with which settings, and the expected verdict, exit code and time limit. The
+// real binary runs as a process of its own against a simulated API server, with a TCP proxy in between for faults of the
+// network. A row passes if verdict, exit code and time are as expected, if standard output is one line of JSON, and if
+// the log names the fault, once.
 //
-//	go test ./test/faults                                            # all rows
-//	cd test/faults && go test -count=1 -run TestFaults -args -table   # and print them as a Markdown table
-//	cd test/faults && go test -count=1 -run TestSoak -args -soak 30s   # hundreds of runs, faults at random
+//	cd test/suites/faults && go test -run TestFaults -args -table      # all rows, printed as a Markdown table
+//	cd test/suites/faults && go test -run TestSoak -v -args -soak 30s  # hundreds of runs with random faults
 //
-// The longest allowed time is worked out from the settings: window + API_GRACE + 10 s, or as the row says. Tests add
-// slack to it for slow machines; the table shows the time that it took.
+// The time limit follows from the settings: window + API_GRACE + 10 s, or as the row says. Tests add slack for slow
+// machines; the table shows the time that the run took.
 //
-// Some faults are not here. Those of real servers (killed, stopped, etcd gone) are in test/e2e. The wall clock is not
-// set: that would harm the machine; the runner reads the monotonic clock alone. HTTP/2 is not spoken by crashcheck, so
-// that a dead connection of it cannot be met (a test of pkg/kube holds that). /var/run/secrets is not made: where rows
-// need a token file or a CA file, a kubeconfig names it; the service account's own are tested in pkg/kube.
+// Some faults are not simulated here. test/e2e kills and stops real servers. The tests of pkg/kube cover the service
+// account's own token and CA files; rows name such files in a kubeconfig. The wall clock is not changed: that would affect
+// the whole machine, and the runner uses only the monotonic clock.
 package faults

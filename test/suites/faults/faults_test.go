@@ -19,6 +19,7 @@ func sections() []section {
 		{"Status", statusRows()},
 		{"Credentials", credentialRows()},
 		{"Bodies", bodyRows()},
+		{"Release", releaseRows()},
 		{"Time", timeRows()},
 		{"Signals", signalRows()},
 		{"Output", outputRows()},
@@ -49,7 +50,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// verdictOf reads a verdict off its exit code: with standard output broken, that is all there is.
+// verdictOf derives the verdict from the exit code, since standard output may be broken.
 func verdictOf(exit int) string {
 	switch exit {
 	case 0:
@@ -66,11 +67,11 @@ func verdictOf(exit int) string {
 	return "" // no row expects another
 }
 
-// summary shows each section in a row, in Markdown.
+// summary shows one row for each section, in Markdown.
 func summary(all []section, results [][]result) string {
 	verdicts := []string{"pass", "fail", "inconclusive", "invalid", "interrupted"}
 	var b strings.Builder
-	b.WriteString("| faults | rows | " + strings.Join(verdicts, " | ") + " | closest to its bound |\n|---|---:|" + strings.Repeat("---:|", len(verdicts)) + "---|\n")
+	b.WriteString("| faults | rows | " + strings.Join(verdicts, " | ") + " | closest to its limit |\n|---|---:|" + strings.Repeat("---:|", len(verdicts)) + "---|\n")
 	for i, s := range all {
 		count := map[string]int{}
 		var closest result
@@ -99,11 +100,11 @@ func table(all []section, results [][]result) string {
 		for j, r := range s.rows {
 			got := results[i][j]
 			if got.allowed == 0 {
-				continue // -run has left it out
+				continue // -run excluded it
 			}
 			verdict := got.verdict
 			if verdict == "" {
-				verdict = "(unread)"
+				verdict = "(not read)"
 			}
 			fmt.Fprintf(&rows, "| %s | %s | %d | %.1f | %s | %d |\n", strings.ReplaceAll(r.fault, "|", `\|`), verdict, got.exit,
 				got.took.Seconds(), strings.TrimSuffix(fmt.Sprintf("%.1f", got.allowed.Seconds()), ".0"), got.requests)

@@ -13,11 +13,11 @@ import (
 var (
 	printTable   = flag.Bool("table", false, "print the table of faults, in Markdown")
 	printSummary = flag.Bool("summary", false, "print a row for each section of that table, in Markdown")
-	soakFor      = flag.Duration("soak", 3*time.Second, "how long the soak starts new runs")
+	soakFor      = flag.Duration("soak", 3*time.Second, "the time for which the soak starts new runs")
 	soakSeed     = flag.Uint64("seed", 0, "seed of the soak's faults (0: a new one)")
 )
 
-// rowsAtOnce is how many rows run side by side: most of them wait most of the time.
+// rowsAtOnce is the number of rows that run in parallel: most of them wait most of the time.
 const rowsAtOnce = "16"
 
 // binary is the crashcheck under test.
@@ -42,7 +42,7 @@ func withBinary(run func() int) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "crashcheck")
-	build := exec.Command("go", "build", "-o", binary, "../../cmd/crashcheck")
+	build := exec.Command("go", "build", "-C", "../../..", "-o", binary, "./cmd/crashcheck")
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build crashcheck: %v\n%s", err, output)
 		return 1

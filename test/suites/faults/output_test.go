@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// redirected starts the binary with a redirection of the shell.
+// redirected starts the binary with redirections of the shell.
 func redirected(redirection string) func() []string {
 	return func() []string { return []string{"/bin/sh", "-c", `exec "$0" ` + redirection, binary} }
 }
 
-// stuck is a pipe that nobody reads and that holds as little as a pipe can.
+// stuck is a full pipe that nobody reads.
 func stuck(b *bench) *os.File {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -23,13 +23,13 @@ func stuck(b *bench) *os.File {
 	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := w.Write(make([]byte, 4096)); err != nil { // full from the start
+	if _, err := w.Write(make([]byte, 4096)); err != nil {
 		b.Fatal(err)
 	}
 	return w
 }
 
-// brokenPipe is one whose reader is gone.
+// brokenPipe is a pipe without a reader.
 func brokenPipe(b *bench) *os.File {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -79,7 +79,7 @@ func outputRows() []row {
 			return r
 		}(),
 		func() row {
-			r := believesNot("{}, and standard error a pipe that nobody reads", 200, asJSON, `{}`, "")
+			r := rejects("{}, and standard error a pipe that nobody reads", 200, asJSON, `{}`, "")
 			r.streams = readsLine(stuck)
 			return r
 		}(),

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// A behaviour is what a proxy does with a connection of the client, and one of its own to the server. It closes neither.
+// A behaviour handles a connection of the client, and one to the server. It closes neither.
 type behaviour func(p *proxy, client, server *net.TCPConn)
 
-// proxy stands between crashcheck and the server. Its first connections are faulty, the later ones are passed on.
+// proxy is between crashcheck and the server. Its first connections are faulty, it forwards the later ones.
 type proxy struct {
 	listener *net.TCPListener
 	target   string
@@ -26,7 +26,7 @@ type proxy struct {
 	running     sync.WaitGroup
 }
 
-// startProxy starts a proxy before the bench's server and points the run at it.
+// startProxy starts a proxy for the bench's server and makes the run use it.
 func (b *bench) startProxy(faulty int64, fault behaviour) *proxy {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *proxy) accept() {
 			}
 			server := conn.(*net.TCPConn)
 			defer server.Close()
-			// Whatever the behaviour waits for, it ends with the proxy.
+			// Closing the proxy ends every wait of the behaviour.
 			done := make(chan struct{})
 			defer close(done)
 			go func() {
@@ -76,13 +76,13 @@ func (p *proxy) accept() {
 				p.fault(p, client, server)
 				return
 			}
-			passOn(p, client, server)
+			forward(p, client, server)
 		})
 	}
 }
 
-// passOn is no fault.
-func passOn(_ *proxy, client, server *net.TCPConn) {
+// forward is the behaviour without a fault.
+func forward(_ *proxy, client, server *net.TCPConn) {
 	go func() {
 		_, _ = io.Copy(server, client)
 		_ = server.CloseWrite()
@@ -90,13 +90,13 @@ func passOn(_ *proxy, client, server *net.TCPConn) {
 	_, _ = io.Copy(client, server)
 }
 
-// hold keeps a connection open, and silent, until the client closes it.
+// hold keeps a connection open, without a response, until the client closes it.
 func hold(client *net.TCPConn) { _, _ = io.Copy(io.Discard, client) }
 
-// silent takes requests and never answers.
+// silent accepts requests and never responds.
 func silent(_ *proxy, client, _ *net.TCPConn) { hold(client) }
 
-// stallAfter passes on the first bytes of the answer, its header included, and then none.
+// stallAfter forwards the first bytes of the response, header included, and nothing else.
 func stallAfter(bytes int64) behaviour {
 	return func(_ *proxy, client, server *net.TCPConn) {
 		go func() { _, _ = io.CopyN(client, server, bytes) }()
@@ -104,7 +104,7 @@ func stallAfter(bytes int64) behaviour {
 	}
 }
 
-// resetAfter passes on the first bytes of the answer and then resets the connection.
+// resetAfter forwards the first bytes of the response and then resets the connection.
 func resetAfter(bytes int64) behaviour {
 	return func(_ *proxy, client, server *net.TCPConn) {
 		go func() { _, _ = io.Copy(server, client) }()
@@ -113,7 +113,7 @@ func resetAfter(bytes int64) behaviour {
 	}
 }
 
-// trickle passes on a byte a second.
+// trickle forwards one byte per second.
 func trickle(p *proxy, client, server *net.TCPConn) {
 	go func() { _, _ = io.Copy(server, client) }()
 	ticker := time.NewTicker(time.Second)
@@ -130,11 +130,11 @@ func trickle(p *proxy, client, server *net.TCPConn) {
 	}
 }
 
-// dieAfter passes on the answers to the first requests. Then the connection is dead: open, and silent.
+// dieAfter forwards the first requests and responses. Then the connection is dead: open, but without a response.
 func dieAfter(requests int) behaviour {
 	return func(_ *proxy, client, server *net.TCPConn) {
 		go func() { _, _ = io.Copy(client, server) }()
-		buffer := make([]byte, 64<<10) // a request comes in one piece
+		buffer := make([]byte, 64<<10) // a request arrives in one read
 		for range requests {
 			n, err := client.Read(buffer)
 			if err != nil {
@@ -146,12 +146,12 @@ func dieAfter(requests int) behaviour {
 	}
 }
 
-// closeAtOnce accepts, and closes.
+// closeAtOnce accepts and closes.
 func closeAtOnce(*proxy, *net.TCPConn, *net.TCPConn) {}
 
-// blackhole is an address whose connections are never established: its queue of connections that nobody accepts is
-// full, so that the kernel drops what else comes. On a slow machine it may not be full; then one more is established,
-// and is as silent.
+// blackhole is an address whose connections are never established: its queue of unaccepted connections is full, so the
+// kernel drops further ones. On a slow machine it may not be full; then one more connection is established, without a
+// response.
 func blackhole(t *testing.T) string {
 	t.Helper()
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -23,21 +23,21 @@ import (
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// A row is one fault and what has to come of it.
+// A row is one fault and the expected result.
 type row struct {
 	fault    string
-	settings []string // beside usual; later ones win
+	settings []string // in addition to usual; later ones take precedence
 	options  []simcluster.Option
-	prepare  func(b *bench)  // breaks things before the run; nil: nothing
-	during   func(b *bench)  // goes on beside the run; nil: nothing
-	verdict  string          // on standard output; "": that is broken
-	exit     int             //
+	prepare  func(b *bench) // before the run; nil: nothing
+	during   func(b *bench) // in parallel to the run; nil: nothing
+	verdict  string         // on standard output; "": that is broken
+	exit     int
 	allowed  time.Duration   // 0: window + API_GRACE + 10 s
 	requests [2]int          // least and most that may reach the server; zero: any number
-	says     string          // what the log has to say: a regular expression
+	says     string          // a regular expression that the log has to match
 	warnings int             // how many lines may say that a check failed; 0: one
-	check    func(b *bench)  // what else has to hold at the end; nil: nothing
-	command  func() []string // how the binary is started, if not by itself; nil: by itself
+	check    func(b *bench)  // further checks at the end; nil: none
+	command  func() []string // starts the binary; nil: directly
 
 	streams func(b *bench) (stdout, stderr io.Writer) // nil: both are read
 }
@@ -46,15 +46,15 @@ type row struct {
 var usual = []string{"HASH=abc", "INTERVAL=250ms", "DURATION=1s", "CRASH_LIMIT=3", "API_GRACE=1s"}
 
 const (
-	// slack is added to the longest allowed time: it is for machines that are slow, not for the code under test.
+	// slack is added to the time limit for slow machines.
 	slack = 20 * time.Second
-	// patience bounds what a row waits for.
+	// patience bounds each wait of a row.
 	patience = 60 * time.Second
 
 	namespace = "shop"
 )
 
-// bench is where one row runs.
+// bench is the environment of one row.
 type bench struct {
 	*testing.T
 	dir        string
@@ -64,24 +64,25 @@ type bench struct {
 	stdout     sharedBuffer
 	stderr     sharedBuffer
 	started    time.Time
-	signalled  time.Time // zero: not
+	signalled  time.Time // zero: never
 	ended      chan struct{}
 
 	line   line
 	result result
 }
 
-// line is what rows look at of the line on standard output.
+// line holds the fields of the line on standard output that rows check.
 type line struct {
 	Crashes           *int64
 	Verdict           string  `json:"verdict"`
 	Reason            string  `json:"reason"`
 	Checks            int     `json:"checks"`
+	Pods              int     `json:"pods"`
 	FailedChecks      int     `json:"failedChecks"`
 	LongestGapSeconds float64 `json:"longestGapSeconds"`
 }
 
-// result is what the table shows of a row.
+// result is the content of a row in the table.
 type result struct {
 	verdict  string
 	exit     int
@@ -90,7 +91,7 @@ type result struct {
 	requests int
 }
 
-// sharedBuffer is a buffer that one goroutine reads while another one writes.
+// sharedBuffer is a buffer for two goroutines.
 type sharedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -109,7 +110,7 @@ func (b *sharedBuffer) String() string {
 }
 
 // failedLine is a warning that a check failed.
-var failedLine = regexp.MustCompile(`(?m)^\S+ WRN .*check failed`)
+var failedLine = regexp.MustCompile(`(?m)^\S+ WRN check failed`)
 
 // newBench makes a healthy server with two healthy pods.
 func newBench(t *testing.T, opts ...simcluster.Option) *bench {
@@ -133,7 +134,7 @@ func (b *bench) pointAt(url string) {
 func (b *bench) cluster() *clientcmdapi.Cluster { return b.kubeconfig.Clusters["c"] }
 func (b *bench) user() *clientcmdapi.AuthInfo   { return b.kubeconfig.AuthInfos["u"] }
 
-// file writes a file of the bench, in one step for whoever reads it, and returns its path.
+// file writes a file of the bench, atomically, and returns its path.
 func (b *bench) file(name, content string) string {
 	path := filepath.Join(b.dir, name)
 	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
@@ -145,7 +146,7 @@ func (b *bench) file(name, content string) string {
 	return path
 }
 
-// until waits until something holds. It is false if the run ends before, or if it never holds.
+// until waits for a condition. It returns false if the run ends before, or after patience.
 func (b *bench) until(what string, holds func() bool) bool {
 	deadline := time.After(patience)
 	for !holds() {
@@ -154,7 +155,7 @@ func (b *bench) until(what string, holds func() bool) bool {
 			b.Errorf("the run ended before %s", what)
 			return false
 		case <-deadline:
-			b.Errorf("%s never came", what)
+			b.Errorf("no %s within %v", what, patience)
 			return false
 		case <-time.After(5 * time.Millisecond):
 		}
@@ -162,17 +163,17 @@ func (b *bench) until(what string, holds func() bool) bool {
 	return true
 }
 
-// untilRequests waits until the server has seen this many.
+// untilRequests waits until the server has received this many requests.
 func (b *bench) untilRequests(n int) bool {
 	return b.until(fmt.Sprintf("request %d", n), func() bool { return len(b.server.Requests()) >= n })
 }
 
-// untilLogged waits until the log holds a text.
+// untilLogged waits until the log contains a text.
 func (b *bench) untilLogged(text string) bool {
 	return b.until(fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(b.stderr.String(), text) })
 }
 
-// signal sends one to the process.
+// signal sends a signal to the process.
 func (b *bench) signal(s os.Signal) {
 	if b.signalled.IsZero() {
 		b.signalled = time.Now()
@@ -182,13 +183,13 @@ func (b *bench) signal(s os.Signal) {
 	}
 }
 
-// run runs the binary and judges what came of it.
+// run runs the binary and checks the result.
 func (b *bench) run(r row) {
 	if r.prepare != nil {
 		r.prepare(b)
 	}
 	path := filepath.Join(b.dir, "kubeconfig")
-	if _, err := os.Stat(path); err != nil { // or the row has made one of its own
+	if _, err := os.Stat(path); err != nil { // unless the row has made its own
 		if err := clientcmd.WriteToFile(*b.kubeconfig, path); err != nil {
 			b.Fatal(err)
 		}
@@ -220,7 +221,7 @@ func (b *bench) run(r row) {
 	killed := time.AfterFunc(b.result.allowed+slack, func() { _ = b.process.Process.Kill() })
 	err := b.process.Wait()
 	if !killed.Stop() {
-		b.Errorf("it hangs: it had to be killed")
+		b.Errorf("it hung and was killed")
 	}
 	ended := time.Now()
 	close(b.ended)
@@ -237,7 +238,7 @@ func (b *bench) run(r row) {
 	b.judge(r)
 }
 
-// allowed is the longest time that the run may take; after a signal, a second counted from there.
+// allowed is the time limit of the run; after a signal, it counts from the signal.
 func (b *bench) allowed(r row, settings []string) time.Duration {
 	if r.allowed > 0 {
 		return r.allowed
@@ -259,7 +260,7 @@ func (b *bench) judge(r row) {
 		b.Errorf("exit code %d, want %d", b.result.exit, r.exit)
 	}
 	if b.result.took > b.result.allowed+slack {
-		b.Errorf("it took %v, allowed are %v", b.result.took, b.result.allowed)
+		b.Errorf("it took %v, the limit is %v", b.result.took, b.result.allowed)
 	}
 	b.result.verdict = r.verdict
 	if r.verdict != "" {
@@ -272,17 +273,17 @@ func (b *bench) judge(r row) {
 		b.Errorf("%d requests, want %d to %d", n, r.requests[0], r.requests[1])
 	}
 	if !regexp.MustCompile(r.says).MatchString(log) {
-		b.Errorf("the log does not say %q", r.says)
+		b.Errorf("the log does not match %q", r.says)
 	}
 	n, most := len(failedLine.FindAllString(log, -1)), max(r.warnings, 1)
 	if n > most {
-		b.Errorf("%d lines say that a check failed, want at most %d: a streak is one line", n, most)
+		b.Errorf("%d lines say that a check failed, want at most %d: one for each streak", n, most)
 	}
 	if n == 0 && b.line.FailedChecks > 1 && log != "" {
-		b.Errorf("%d checks failed, and no line says so", b.line.FailedChecks)
+		b.Errorf("%d checks failed, and the log does not say so", b.line.FailedChecks)
 	}
 	if strings.Contains(log, "panic") || strings.Contains(log, "goroutine ") {
-		b.Errorf("it panics")
+		b.Errorf("it panicked")
 	}
 	if r.check != nil {
 		r.check(b)
@@ -296,7 +297,7 @@ func (b *bench) judge(r row) {
 func (b *bench) readLine() {
 	out := b.stdout.String()
 	if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n") || !strings.HasPrefix(out, `{"Crashes":`) {
-		b.Errorf("standard output is not one line that begins with Crashes: %q", out)
+		b.Errorf("standard output is not one line that starts with Crashes: %q", out)
 		return
 	}
 	if err := json.Unmarshal([]byte(out), &b.line); err != nil {

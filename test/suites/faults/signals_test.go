@@ -9,14 +9,14 @@ import (
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// interrupted is a row whose run a signal ends, within a second from then on.
+// interrupted is a row whose run ends within a second of a signal.
 func interrupted(r row, exit int, says string) row {
 	r.verdict, r.exit, r.says, r.allowed = "interrupted", exit, says, time.Second
 	r.settings = append([]string{"DURATION=1h", "API_GRACE=1h"}, r.settings...)
 	return r
 }
 
-// hangs lets requests hang from the n-th on, and sends signals once it has come.
+// hangs makes requests hang from the n-th on, and sends signals when that one has arrived.
 func hangs(fault string, n int64, signals ...os.Signal) row {
 	return row{
 		fault: fault, prepare: broken(from(n, simcluster.Hang())),
@@ -33,8 +33,8 @@ func hangs(fault string, n int64, signals ...os.Signal) row {
 
 func signalRows() []row {
 	const term, intr = "INTERRUPTED .*: ended by SIGTERM", "INTERRUPTED .*: ended by SIGINT"
-	closing := hangs("SIGTERM in the closing check", 3, syscall.SIGTERM)
-	closing.settings = []string{"INTERVAL=1h", "DURATION=1s"}
+	final := hangs("SIGTERM in the final check", 3, syscall.SIGTERM)
+	final.settings = []string{"INTERVAL=1h", "DURATION=1s"}
 	return []row{
 		interrupted(beforeTheFirstCheck("SIGTERM before the first check", syscall.SIGTERM), 143, term),
 		interrupted(beforeTheFirstCheck("SIGINT before the first check", syscall.SIGINT), 130, intr),
@@ -43,7 +43,7 @@ func signalRows() []row {
 		interrupted(hangs("SIGTERM in a later request", 4, syscall.SIGTERM), 143, term),
 		interrupted(hangs("SIGTERM twice", 1, syscall.SIGTERM, syscall.SIGTERM), 143, term),
 		interrupted(hangs("SIGINT twice", 1, syscall.SIGINT, syscall.SIGINT), 130, intr),
-		interrupted(closing, 143, term),
+		interrupted(final, 143, term),
 		interrupted(row{
 			fault: "SIGTERM between checks", settings: []string{"INTERVAL=1h"},
 			during: func(b *bench) {
@@ -71,7 +71,7 @@ func signalRows() []row {
 		interrupted(row{
 			fault: "SIGTERM before a connection is established", prepare: func(b *bench) { b.pointAt("http://" + blackhole(b.T)) },
 			during: func(b *bench) {
-				if b.untilLogged("pods with") {
+				if b.untilLogged("watching pods") {
 					b.signal(syscall.SIGTERM)
 				}
 			},
@@ -79,7 +79,7 @@ func signalRows() []row {
 	}
 }
 
-// beforeTheFirstCheck sends a signal while the program waits for its kubeconfig, a named pipe to which nothing is written.
+// beforeTheFirstCheck sends a signal while the program reads its kubeconfig, a named pipe to which nothing is written.
 func beforeTheFirstCheck(fault string, signal os.Signal) row {
 	var pipe string
 	return row{
@@ -91,7 +91,7 @@ func beforeTheFirstCheck(fault string, signal os.Signal) row {
 			}
 		},
 		during: func(b *bench) {
-			w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // it opens when the program has opened its end
+			w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // it returns when the program has opened its end
 			if err != nil {
 				b.Error(err)
 				return

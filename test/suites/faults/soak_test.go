@@ -19,57 +19,79 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/config"
 	"github.com/crashcheck/crashcheck/pkg/kube"
+	"github.com/crashcheck/crashcheck/pkg/report"
 	"github.com/crashcheck/crashcheck/pkg/runner"
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// A soakKind is a sort of run, and what may come of it whatever the faults are.
+// A soakKind is a kind of run, and its possible verdicts whatever the faults are.
 type soakKind struct {
 	name     string
 	settings []string
 	may      []runner.Verdict
-	// doomedFrom is the first request from which on every answer is a fault: the closing check cannot succeed. 0: none.
+	// doomedFrom is the first request from which on every response is a fault: the final check cannot succeed. 0: none.
 	doomedFrom int
-	signal     bool // SIGTERM comes at a random time
+	signal     bool // SIGTERM is received at a random time
+	vanishes   bool // at a random time, the release is replaced by a state of it in which no pod runs
 }
+
+var (
+	passes  = []runner.Verdict{runner.Pass, runner.Inconclusive}
+	fails   = []runner.Verdict{runner.Fail, runner.Inconclusive}
+	unknown = []runner.Verdict{runner.Inconclusive}
+)
 
 // HASH_LABEL leaves one selector, so that a check is one request.
 var soakKinds = []soakKind{
-	{name: "healthy", settings: []string{"HASH=good", "DURATION=1s"}, may: []runner.Verdict{runner.Pass, runner.Inconclusive}},
-	{name: "healthy, by count", settings: []string{"HASH=good", "COUNT=8", "MAX_DURATION=5s"}, may: []runner.Verdict{runner.Pass, runner.Inconclusive}},
-	{name: "crash loop", settings: []string{"HASH=bad", "DURATION=1s"}, may: []runner.Verdict{runner.Fail, runner.Inconclusive}},
-	{name: "crash loop, by count", settings: []string{"HASH=bad", "COUNT=8", "MAX_DURATION=5s"}, may: []runner.Verdict{runner.Fail, runner.Inconclusive}},
-	{name: "no pods", settings: []string{"HASH=ugly", "DURATION=1s"}, may: []runner.Verdict{runner.Inconclusive}},
-	{name: "closing check doomed", settings: []string{"HASH=good", "DURATION=300ms", "INTERVAL=1h"}, may: []runner.Verdict{runner.Inconclusive}, doomedFrom: 2},
-	{name: "last check doomed", settings: []string{"HASH=good", "COUNT=4"}, may: []runner.Verdict{runner.Inconclusive}, doomedFrom: 4},
+	{name: "healthy", settings: []string{"HASH=good", "DURATION=1s"}, may: passes},
+	{name: "healthy, by count", settings: []string{"HASH=good", "COUNT=8", "MAX_DURATION=5s"}, may: passes},
+	{name: "crash loop", settings: []string{"HASH=bad", "DURATION=1s"}, may: fails},
+	{name: "crash loop, by count", settings: []string{"HASH=bad", "COUNT=8", "MAX_DURATION=5s"}, may: fails},
+	{name: "no pods", settings: []string{"HASH=none", "DURATION=1s"}, may: unknown},
+	{name: "image cannot be pulled", settings: []string{"HASH=unpulled", "DURATION=1s"}, may: unknown},
+	{name: "vanishes", settings: []string{"HASH=good", "DURATION=1s"}, may: passes, vanishes: true},
+	{name: "vanishes, by count", settings: []string{"HASH=good", "COUNT=8", "MAX_DURATION=5s"}, may: passes, vanishes: true},
+	{name: "final check doomed", settings: []string{"HASH=good", "DURATION=300ms", "INTERVAL=1h"}, may: unknown, doomedFrom: 2},
+	{name: "last check doomed", settings: []string{"HASH=good", "COUNT=4"}, may: unknown, doomedFrom: 4},
 	{name: "signalled", settings: []string{"HASH=good", "DURATION=1h", "API_GRACE=1h"}, may: []runner.Verdict{runner.Interrupted}, signal: true},
 	{name: "signalled, crash loop", settings: []string{"HASH=bad", "DURATION=1s"}, may: []runner.Verdict{runner.Interrupted, runner.Fail, runner.Inconclusive}, signal: true},
 }
 
+// soakStates are hashes of states in which no pod of a release runs: no pods at all, pods whose image cannot be pulled, and
+// pods on a node that has stopped reporting.
+var soakStates = []string{"none", "unpulled", "lost"}
+
 const (
 	soakWorkers = 40
-	// soakFaulty is how many of 100 requests meet a fault.
+	// soakFaulty is the percentage of requests with a fault.
 	soakFaulty = 40
 )
 
-// soak injects faults into the requests of runs that name themselves in their user agent.
+// soak injects faults into the requests of runs, whose user agents are their names.
 type soak struct {
 	seed   uint64
 	server *simcluster.Server
 	faults map[string]simcluster.Middleware
 
 	mu       sync.Mutex
-	rngs     map[string]*rand.Rand // of each run: its faults do not depend on the others
-	requests map[string]int        // of each run
-	injected map[string]int        // by fault
-	verdicts map[string]int        // by kind and verdict
-	doomed   map[string]int        // by run
+	runs     map[string]*soakRun // by name
+	injected map[string]int      // by fault
+	verdicts map[string]int      // by kind and verdict
+}
+
+type soakRun struct {
+	rng      *rand.Rand // its faults do not depend on other runs
+	requests int
+	doomed   int       // soakKind.doomedFrom
+	vanishes time.Time // zero: never
+	state    string    // after that
+	vanished bool      // the last response without a fault had no running pod
 }
 
 func newSoak(seed uint64) *soak {
 	s := &soak{
-		seed: seed, server: simcluster.Start(), rngs: map[string]*rand.Rand{},
-		requests: map[string]int{}, injected: map[string]int{}, verdicts: map[string]int{}, doomed: map[string]int{},
+		seed: seed, server: simcluster.Start(),
+		runs: map[string]*soakRun{}, injected: map[string]int{}, verdicts: map[string]int{},
 	}
 	abort := func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
@@ -82,8 +104,9 @@ func newSoak(seed uint64) *soak {
 		"HTML":        simcluster.Answer(200, "text/html", "<html></html>"),
 		"no version":  simcluster.Answer(200, asJSON, `{"kind":"PodList","apiVersion":"v1","items":[]}`),
 		"ServiceList": simcluster.Answer(200, asJSON, `{"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`),
-		"truncated":   simcluster.Truncate(300),
-		"aborted":     abort,
+		"incomplete":  simcluster.Answer(200, asJSON, podList(`"resourceVersion":"1","continue":"next"`, crashed)),
+		"truncated":   simcluster.Truncate(300), "half": changed(firstHalf), "half, compressed": changed(zipped(func(body []byte) []byte { return body[:len(body)/2] })),
+		"aborted": abort,
 		"silent for a while": func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				select { // the fault itself takes time
@@ -94,67 +117,87 @@ func newSoak(seed uint64) *soak {
 			})
 		},
 	}
-	good := simcluster.Release{Namespace: namespace, Name: "good", Hash: "good", Replicas: 2, Age: time.Minute}
-	bad := simcluster.Release{Namespace: namespace, Name: "bad", Hash: "bad", Replicas: 2, Age: 5 * time.Minute, App: simcluster.CrashLoop(time.Second, 1)}
-	s.server.Deploy(good)
-	s.server.Deploy(bad)
+	for _, release := range []simcluster.Release{
+		{Hash: "good", Age: time.Minute},
+		{Hash: "bad", Age: 5 * time.Minute, App: simcluster.CrashLoop(time.Second, 1)},
+		{Hash: "unpulled", Age: time.Minute, App: simcluster.CannotPull()},
+		{Hash: "lost", Age: time.Minute, NodeLostAfter: 30 * time.Second},
+	} {
+		release.Namespace, release.Name, release.Replicas = namespace, release.Hash, 2
+		s.server.Deploy(release)
+	}
 	s.server.Handle(s.inject)
 	return s
 }
 
 func (s *soak) inject(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name := s.draw(r.UserAgent()); name != "" {
-			s.faults[name](next).ServeHTTP(w, r)
+		fault, state := s.draw(r.UserAgent())
+		if state != "" {
+			r.URL.RawQuery = "labelSelector=pod-template-hash%3D" + state
+		}
+		if fault != "" {
+			s.faults[fault](next).ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// draw returns the fault that the next request of a run meets, or "".
-func (s *soak) draw(run string) string {
+// draw returns the fault of a run's next request, or "", and the state of the release if that has vanished.
+func (s *soak) draw(name string) (fault, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests[run]++
-	rng := s.rngs[run]
-	doomed := s.doomed[run] > 0 && s.requests[run] >= s.doomed[run]
-	if rng == nil || !doomed && rng.IntN(100) >= soakFaulty {
-		return ""
+	run := s.runs[name]
+	if run == nil {
+		return "", ""
+	}
+	run.requests++
+	if vanished := !run.vanishes.IsZero() && time.Now().After(run.vanishes); vanished {
+		state = run.state
+	}
+	doomed := run.doomed > 0 && run.requests >= run.doomed
+	if !doomed && run.rng.IntN(100) >= soakFaulty {
+		run.vanished = state != ""
+		return "", state
 	}
 	names := slices.Sorted(maps.Keys(s.faults))
-	name := names[rng.IntN(len(names))]
-	s.injected[name]++
-	return name
+	fault = names[run.rng.IntN(len(names))]
+	s.injected[fault]++
+	return fault, state
 }
 
-// one makes one run, and holds it to what may come of it.
+// one makes one run, and checks its verdict and its time.
 func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 	kind := soakKinds[id%uint64(len(soakKinds))]
 	rng := rand.New(rand.NewPCG(s.seed, id))
-	run := fmt.Sprintf("run %d of seed %d (%s)", id, s.seed, kind.name)
+	name := fmt.Sprintf("run %d of seed %d (%s)", id, s.seed, kind.name)
+	run := &soakRun{rng: rand.New(rand.NewPCG(s.seed, ^id)), doomed: kind.doomedFrom}
+	if kind.vanishes {
+		run.vanishes, run.state = time.Now().Add(time.Duration(rng.IntN(1500))*time.Millisecond), soakStates[rng.IntN(len(soakStates))]
+	}
 	s.mu.Lock()
-	s.rngs[run], s.doomed[run] = rand.New(rand.NewPCG(s.seed, ^id)), kind.doomedFrom
+	s.runs[name] = run
 	s.mu.Unlock()
 
 	cfg, err := config.Parse(append([]string{"HASH_LABEL=pod-template-hash", "INTERVAL=100ms", "CRASH_LIMIT=3", "API_GRACE=1s"}, kind.settings...))
 	if err != nil {
-		t.Errorf("%s: %v", run, err)
+		t.Errorf("%s: %v", name, err)
 		return
 	}
 	cluster, err := kube.FindCluster(t.Context(), []string{"KUBECONFIG=" + kubeconfig})
 	if err != nil {
-		t.Errorf("%s: %v", run, err)
+		t.Errorf("%s: %v", name, err)
 		return
 	}
-	pods, err := kube.NewPodLister(t.Context(), cluster, cluster.Namespace(), run)
+	pods, err := kube.NewClient(t.Context(), cluster, cluster.Namespace(), name)
 	if err != nil {
-		t.Errorf("%s: %v", run, err)
+		t.Errorf("%s: %v", name, err)
 		return
 	}
 	check, err := checker.New(pods, checker.Options{Selectors: cfg.Selectors})
 	if err != nil {
-		t.Errorf("%s: %v", run, err)
+		t.Errorf("%s: %v", name, err)
 		return
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -168,13 +211,17 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 	}
 	outcome := runner.Run(ctx, plan, check, nil)
 	if !slices.Contains(kind.may, outcome.Verdict) {
-		t.Errorf("%s: the verdict is %s (%s), want one of %v", run, outcome.Verdict, outcome.Reason, kind.may)
+		t.Errorf("%s: the verdict is %s (%s), want one of %v", name, outcome.Verdict, report.Reason(outcome), kind.may)
 	}
 	if latest := plan.Latest(); outcome.Elapsed > latest+slack && !kind.signal {
-		t.Errorf("%s: it took %v, allowed are %v", run, outcome.Elapsed, latest)
+		t.Errorf("%s: it took %v, the limit is %v", name, outcome.Elapsed, latest)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.runs, name)
+	if outcome.Verdict == runner.Pass && run.vanished {
+		t.Errorf("%s: a pass, but at the final check the release was %s", name, run.state)
+	}
 	s.verdicts[fmt.Sprintf("%s: %s", kind.name, outcome.Verdict)]++
 }
 
@@ -213,10 +260,10 @@ func TestSoak(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(*soakFor + 2*patience):
-		t.Fatalf("seed %d: runs hang", seed)
+		t.Fatalf("seed %d: runs hung", seed)
 	}
 	requests := len(s.server.Requests())
-	s.server.Close() // and with it the idle connections of all runs
+	s.server.Close() // and the idle connections of all runs
 	settle(t, "goroutines", goroutines, func() int { return runtime.NumGoroutine() })
 	settle(t, "descriptors", descriptors, func() int { return openDescriptors(t) })
 
@@ -227,11 +274,11 @@ func TestSoak(t *testing.T) {
 	fmt.Printf("soak: seed %d, %d runs in %.1f s, %d requests, %d faults\n%s%s", seed, ids.next, time.Since(began).Seconds(), requests, faults,
 		counts("fault ", s.injected), counts("verdict ", s.verdicts))
 	if faults == 0 || ids.next < uint64(len(soakKinds)) {
-		t.Errorf("seed %d: %d runs met %d faults: that shows nothing", seed, ids.next, faults)
+		t.Errorf("seed %d: only %d runs with %d faults", seed, ids.next, faults)
 	}
 }
 
-// settle waits until a count is back to what it was: what ends goes on for a moment.
+// settle waits until a count is back at its earlier value: connections take a moment to close.
 func settle(t *testing.T, what string, before int, count func() int) {
 	deadline := time.Now().Add(patience)
 	for count() > before {

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// behindTLS puts a TLS server with a certificate of its own before the bench's server. The kubeconfig trusts it.
+// behindTLS starts a TLS proxy, with its own certificate, for the bench's server. The kubeconfig trusts it.
 func (b *bench) behindTLS(ip net.IP, notAfter time.Time) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,14 +40,14 @@ func (b *bench) behindTLS(ip net.IP, notAfter time.Time) {
 	}
 	front := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
 	front.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	front.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail here on purpose
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
 	front.StartTLS()
 	b.Cleanup(front.Close)
 	b.pointAt(front.URL)
 	b.cluster().CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// caFile lets the kubeconfig name a CA file instead of holding the certificate.
+// caFile makes the kubeconfig name a CA file instead of containing the certificate.
 func (b *bench) caFile(path string) {
 	b.behindTLS(net.IPv4(127, 0, 0, 1), time.Now().Add(time.Hour))
 	b.cluster().CertificateAuthorityData = nil
@@ -76,7 +76,7 @@ func tlsRows() []row {
 			fault: "a certificate of an unknown CA",
 			prepare: func(b *bench) {
 				b.behindTLS(loopback, time.Now().Add(time.Hour))
-				b.cluster().CertificateAuthorityData = nil // only the system's roots are left
+				b.cluster().CertificateAuthorityData = nil // only the system's root certificates remain
 			},
 			verdict: "inconclusive", exit: 3, says: "certificate signed by unknown authority",
 		},
@@ -92,7 +92,7 @@ func tlsRows() []row {
 		},
 		{
 			fault:   "a CA file that cannot be read",
-			prepare: func(b *bench) { b.caFile(b.dir) }, // a directory: root can read all else
+			prepare: func(b *bench) { b.caFile(b.dir) }, // a directory: root can read every file
 			verdict: "invalid", exit: 2, says: "is a directory", requests: none,
 		},
 		{
