@@ -82,14 +82,17 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 	// A credential plugin or a token file may not respond, and neither is bound to the context.
 	response, err := within(ctx, func() (*http.Response, error) { return c.http.Do(httpRequest) },
 		func(late *http.Response) { late.Body.Close() })
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("request to %s: %w", address.Host, context.Cause(ctx))
-	case err != nil:
-		return nil, requestError(address.Host, err)
-	case response.StatusCode != http.StatusOK:
+	if err != nil {
+		err = requestError(address.Host, err)
+	} else if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
-		return nil, c.statusError(r, response)
+		err = c.statusError(r, response)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("request to %s: %w", address.Host, context.Cause(ctx))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return response, nil
 }
