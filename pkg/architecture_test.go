@@ -102,6 +102,7 @@ var mayRequire = []string{
 	"k8s.io/client-go",
 	"k8s.io/klog/v2",
 	"pgregory.net/rapid", // property tests
+	"sigs.k8s.io/json",   // the API server's decoder
 }
 
 func TestTheModuleRequiresOnlyWhatTheProductNeeds(t *testing.T) {
