@@ -104,12 +104,13 @@ lint: ## check every module (gofmt, go vet, staticcheck, go.mod) and the GitHub 
 
 .PHONY: docs
 docs: VERSION = v0.1.0
-docs: build ## update the generated parts of the README: picture, tables, summaries
+docs: build ## update the generated parts of the documentation: picture, tables, summaries
 	$(GO) build -o bin/demo ./test/demo
 	cd test/suites && $(GO) run ./picture -demo ../../bin/demo -crashcheck ../../bin/crashcheck ../demo/failing-run.svg
 	bin/demo -crashcheck bin/crashcheck > bin/demo.txt
 	cd test/suites/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -summary | grep '^|' > ../../../bin/faults.md
-	cd test/suites && $(GO) run ./docs ../../README.md demo=../../bin/demo.txt faults=../../bin/faults.md bench=../bench/SUMMARY.md
+	cd test/suites && $(GO) run ./docs ../../README.md demo=../../bin/demo.txt bench=../bench/SUMMARY.md
+	cd test/suites && $(GO) run ./docs ../../docs/reliability.md faults=../../bin/faults.md
 
 .PHONY: size
 size: ## check that the binary for linux/amd64 stays below 15 MB

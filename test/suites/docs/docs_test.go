@@ -23,11 +23,11 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// pages are all documents that a reader of the repository may open first.
+// pages are the documents of the repository.
 func pages(t *testing.T) []string {
 	t.Helper()
 	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "test/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "test/*/README.md"} {
 		matches, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

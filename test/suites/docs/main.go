@@ -1,7 +1,7 @@
 // Docs writes the parts of a page that are generated: the tables of the variables and of the exit codes from the code,
 // and other blocks from files that other commands have printed.
 //
-//	go run ./docs README.md demo=bin/demo.txt faults=bin/faults.md bench=test/bench/SUMMARY.md
+//	go run ./docs README.md demo=bin/demo.txt bench=test/bench/SUMMARY.md
 //
 // Each block stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; the text between
 // them is replaced. The tables are written wherever a page has their comments. A test fails when a page is out of date.
