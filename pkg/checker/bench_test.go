@@ -49,7 +49,7 @@ func BenchmarkCheck(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := c.Check(b.Context()); err != nil {
+				if _, err := c.Check(b.Context(), false); err != nil {
 					b.Fatal(err)
 				}
 			}

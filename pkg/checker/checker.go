@@ -19,14 +19,22 @@ const (
 	maxContainers = 1000
 )
 
-// errRequestTimeout is the cause with which a request's context ends.
-var errRequestTimeout = fmt.Errorf("no response within %s", RequestTimeout)
+var (
+	// errRequestTimeout is the cause with which a request's context ends.
+	errRequestTimeout = fmt.Errorf("no response within %s", RequestTimeout)
+	errEmptySelector  = errors.New("an empty label selector would match every pod")
+)
 
 // Options say what a [Checker] counts.
 type Options struct {
 	// Selectors choose the pods. Each is tried while the ones before it have matched nothing; the first that matches is
-	// used from then on. At least one is required, and none may be empty.
+	// used from then on. At least one is required, unless there is a Workload, and none may be empty.
 	Selectors []labels.Selector
+	// Workload chooses the pods of its current version, in place of Selectors. nil: none.
+	Workload Workload
+	// CrashLimit is the number of crashes at which the caller fails the release. A check that reaches it does not read the
+	// workload again.
+	CrashLimit int64
 	// Ignore says which terminations are not crashes.
 	Ignore Ignore
 	// BaselineStart subtracts what the first successful check finds. Pods that appear later count from 0.
@@ -36,22 +44,31 @@ type Options struct {
 // Checker makes checks and keeps the ledger between them. It is for one goroutine at a time.
 type Checker struct {
 	pods          PodLister
-	selectors     []labels.Selector // only one, once it has matched
+	workload      Workload // nil: none
+	version       Version
+	selectors     []labels.Selector // only one, once it has matched; with a workload none, until the version is known
+	limit         int64
 	baselineStart bool
 	ledger        *Ledger
-	checks        int64      // successful ones
+	lists         int64      // that have been entered
 	sightings     []sighting // of the current check; kept between checks for its memory
+	carried       Tally      // what is new in lists whose check failed afterwards
+	vanished      bool       // the last list was empty, and one before it was not; the workload has not been read since
 }
 
 // Tally is the result of a check. Pods are active if they are neither being deleted, nor Succeeded or Failed.
 type Tally struct {
-	Crashes int64   // since the run began, in total
-	New     []Crash // seen for the first time
+	// What is new since the last check that succeeded.
 
-	Pods     int          // listed, by UID
-	Appeared []string     // names of pods that no earlier check has listed
-	Gone     []string     // names of pods that the previous check has listed, and this one has not
+	New      []Crash
+	Appeared []string     // names of pods that were listed for the first time
+	Gone     []string     // names of pods that were listed before, and are not any more
 	Failed   []PodFailure // pods seen with phase Failed for the first time
+
+	// What is now.
+
+	Crashes int64 // since the run began, in total
+	Pods    int   // listed, by UID
 
 	Ran        int // pods that have run and have not Failed
 	Present    int // of these, pods that are not being deleted and whose node reports
@@ -63,6 +80,9 @@ type Tally struct {
 	CannotStart []CannotStart   // what keeps active pods from starting
 	Active      int
 	NotReady    []string // names of active pods that are not Ready
+
+	Version    Version // of the workload, if there is one
+	Superseded string  // how the workload no longer releases that version; empty: it does, or has not been read again
 }
 
 // UnreportedPod is a pod whose node has stopped reporting: its containers may crash unseen.
@@ -71,17 +91,22 @@ type UnreportedPod struct{ Pod, Node string }
 // New returns a checker. It returns an error if there is no selector, or an empty one: that would count the crashes of every
 // pod in the namespace.
 func New(pods PodLister, opts Options) (*Checker, error) {
-	if len(opts.Selectors) == 0 {
+	switch {
+	case opts.Workload != nil && len(opts.Selectors) > 0:
+		return nil, errors.New("both a workload and label selectors")
+	case opts.Workload == nil && len(opts.Selectors) == 0:
 		return nil, errors.New("no label selector")
 	}
 	for _, selector := range opts.Selectors {
 		if selector == nil || selector.Empty() {
-			return nil, errors.New("an empty label selector would match every pod")
+			return nil, errEmptySelector
 		}
 	}
 	return &Checker{
 		pods:          pods,
+		workload:      opts.Workload,
 		selectors:     opts.Selectors,
+		limit:         opts.CrashLimit,
 		baselineStart: opts.BaselineStart,
 		ledger:        NewLedger(opts.Ignore),
 	}, nil
@@ -90,7 +115,11 @@ func New(pods PodLister, opts Options) (*Checker, error) {
 // Ledger returns the crashes counted so far.
 func (c *Checker) Ledger() *Ledger { return c.ledger }
 
-// Selector returns the selector in use. While none has matched, it returns all that are tried, joined by " or ".
+// Version returns the version of the workload that is checked. It is the zero value without a workload.
+func (c *Checker) Version() Version { return c.version }
+
+// Selector returns the selector in use. While none has matched, it returns all that are tried, joined by " or ". It is empty
+// until the version of a workload is known.
 func (c *Checker) Selector() string {
 	texts := make([]string, len(c.selectors))
 	for i, selector := range c.selectors {
@@ -99,23 +128,59 @@ func (c *Checker) Selector() string {
 	return strings.Join(texts, " or ")
 }
 
-// Check lists all matching pods and enters them in the ledger. If it returns an error, the ledger is unchanged. An error of
-// the API server is wrapped (apierrors.APIStatus). ctx bounds the whole check, [RequestTimeout] each request.
-func (c *Checker) Check(ctx context.Context) (Tally, error) {
-	for i, selector := range c.selectors {
-		sightings, err := c.list(ctx, selector.String())
-		if err != nil {
-			return Tally{}, fmt.Errorf("list pods with %s: %w", selector, err)
+// Check lists all matching pods and enters them in the ledger. If a request fails, the ledger is unchanged. An error of the API
+// server is wrapped (apierrors.APIStatus). ctx bounds the whole check, [RequestTimeout] each list request.
+//
+// With a workload, a check first finds its version. It reads the workload again if it is the final check, or if all pods have
+// disappeared. If that fails, the check has failed, but the pods have been entered in the ledger; what was new about them is part
+// of the next tally.
+func (c *Checker) Check(ctx context.Context, final bool) (Tally, error) {
+	if c.workload != nil && c.version.Selector == nil {
+		if err := c.findVersion(ctx); err != nil {
+			return Tally{}, fmt.Errorf("find the version of %s: %w", c.workload, err)
 		}
-		if len(sightings) == 0 && i < len(c.selectors)-1 {
-			continue
+	}
+	sightings, err := c.listFirstMatch(ctx)
+	if err != nil {
+		return Tally{}, err
+	}
+	tally := c.enter(sightings)
+	if c.version.Selector != nil && tally.Crashes < c.limit && (final || c.vanished) {
+		if tally.Superseded, err = c.workload.Superseded(ctx); err != nil {
+			c.carried = Tally{New: tally.New, Appeared: tally.Appeared, Gone: tally.Gone, Failed: tally.Failed}
+			return Tally{}, fmt.Errorf("read %s again: %w", c.workload, err)
+		}
+		c.vanished = false
+	}
+	c.carried = Tally{}
+	return tally, nil
+}
+
+// findVersion finds the version that the workload is releasing, if it is known yet.
+func (c *Checker) findVersion(ctx context.Context) (err error) {
+	if c.version, err = c.workload.Resolve(ctx); err != nil || c.version.Selector == nil {
+		return err
+	}
+	if c.version.Selector.Empty() {
+		c.version.Selector = nil
+		return errEmptySelector
+	}
+	c.selectors = []labels.Selector{c.version.Selector}
+	return nil
+}
+
+// listFirstMatch lists the pods of the first selector that matches any.
+func (c *Checker) listFirstMatch(ctx context.Context) (sightings []sighting, err error) {
+	for i, selector := range c.selectors {
+		if sightings, err = c.list(ctx, selector.String()); err != nil {
+			return nil, fmt.Errorf("list pods with %s: %w", selector, err)
 		}
 		if len(sightings) > 0 {
 			c.selectors = c.selectors[i : i+1]
+			break
 		}
-		return c.enter(sightings), nil
 	}
-	panic("unreachable: New requires a selector")
+	return sightings, nil
 }
 
 // list reads one list.
@@ -158,31 +223,34 @@ func validate(pod *corev1.Pod, namespace string) error {
 
 // enter updates the ledger with a complete list.
 func (c *Checker) enter(sightings []sighting) Tally {
-	c.checks++
-	var t Tally
+	c.lists++
+	t := c.carried
+	t.Version = c.version
 	for _, s := range sightings {
 		if _, known := c.ledger.pods[s.uid]; !known {
 			t.Appeared = append(t.Appeared, s.name)
 		}
 		pod, crashes := c.ledger.record(s)
 		t.New = append(t.New, crashes...)
-		if pod.check == c.checks {
+		if pod.list == c.lists {
 			continue // the list has it twice
 		}
-		pod.check = c.checks
+		pod.list = c.lists
 		t.add(s)
 		if s.failure != nil && !pod.failed {
 			pod.failed = true
 			t.Failed = append(t.Failed, *s.failure)
 		}
 	}
+	gone := len(t.Gone)
 	for _, pod := range c.ledger.pods {
-		if pod.check == c.checks-1 && c.checks > 1 {
+		if pod.list == c.lists-1 && c.lists > 1 {
 			t.Gone = append(t.Gone, pod.name)
 		}
 	}
 	slices.Sort(t.Gone)
-	if c.baselineStart && c.checks == 1 {
+	c.vanished = t.Pods == 0 && (c.vanished || len(t.Gone) > gone)
+	if c.baselineStart && c.lists == 1 {
 		c.ledger.SetBaseline()
 		t.New = nil
 	}

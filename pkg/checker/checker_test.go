@@ -72,7 +72,7 @@ func newChecker(t *testing.T, pods checker.PodInterface, selectors ...string) *c
 // check makes a check that has to succeed.
 func check(t *testing.T, c *checker.Checker) checker.Tally {
 	t.Helper()
-	tally, err := c.Check(t.Context())
+	tally, err := c.Check(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestPodsBeforeAnErrorDoNotCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Check(t.Context()); err == nil || err.Error() != "list pods with a=b: connection reset by peer" {
+	if _, err := c.Check(t.Context(), false); err == nil || err.Error() != "list pods with a=b: connection reset by peer" {
 		t.Fatalf("got %v", err)
 	}
 	if c.Ledger().Total() != 0 || c.Ledger().Pods() != 0 || c.Selector() != "a=b or c=d" {
@@ -158,7 +158,7 @@ func TestInvalidLists(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
 			c := newChecker(t, &lister{respond: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return test.list, nil }}, "a=b")
-			if _, err := c.Check(t.Context()); err == nil || err.Error() != test.want {
+			if _, err := c.Check(t.Context(), false); err == nil || err.Error() != test.want {
 				t.Errorf("\n got %v\nwant %s", err, test.want)
 			}
 		})
@@ -190,7 +190,7 @@ func TestTheSecondLabelIsOnlyTriedWhileTheFirstHasMatchedNothing(t *testing.T) {
 	expect("rollouts=h plain=h", 0, "rollouts=h or plain=h")
 
 	failing["plain=h"] = true // then the check as a whole fails: that label may have the pods
-	if _, err := c.Check(t.Context()); err == nil {
+	if _, err := c.Check(t.Context(), false); err == nil {
 		t.Error("a check succeeded that could not list the pods with the second label")
 	}
 	failing["plain=h"] = false
@@ -240,7 +240,7 @@ func TestBaselineStartSubtractsWhatTheFirstSuccessfulCheckFinds(t *testing.T) {
 	l := &lister{respond: func(context.Context, metav1.ListOptions) (*corev1.PodList, error) { return listOf(now...), err }}
 	c, _ := checker.New(checker.FromClientset(l), checker.Options{Selectors: selector(t, "a=b"), BaselineStart: true})
 	err = errors.New("connection refused")
-	if _, err := c.Check(t.Context()); err == nil {
+	if _, err := c.Check(t.Context(), false); err == nil {
 		t.Fatal("no error")
 	}
 	err = nil
@@ -368,7 +368,7 @@ func TestEachRequestHasADeadline(t *testing.T) {
 			<-ctx.Done()
 			return nil, fmt.Errorf("dial 192.0.2.1: %w", ctx.Err())
 		}}
-		_, err := newChecker(t, l, "a=b").Check(t.Context())
+		_, err := newChecker(t, l, "a=b").Check(t.Context(), false)
 		if want := "list pods with a=b: no response within 10s: dial 192.0.2.1: context deadline exceeded"; err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -381,14 +381,14 @@ func TestEachRequestHasADeadline(t *testing.T) {
 			time.Sleep(9 * time.Second) // in the bubble's time
 			return listOf(), ctx.Err()
 		}}
-		if _, err := newChecker(t, l, "a=b", "c=d").Check(t.Context()); err != nil || len(l.requests) != 2 {
+		if _, err := newChecker(t, l, "a=b", "c=d").Check(t.Context(), false); err != nil || len(l.requests) != 2 {
 			t.Errorf("the second request must have a deadline of its own: %d requests, %v", len(l.requests), err)
 		}
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("ended by SIGTERM"))
 	l := &lister{respond: func(ctx context.Context, _ metav1.ListOptions) (*corev1.PodList, error) { return nil, ctx.Err() }}
-	if _, err := newChecker(t, l, "a=b").Check(ctx); err == nil || !strings.Contains(err.Error(), "ended by SIGTERM") {
+	if _, err := newChecker(t, l, "a=b").Check(ctx, false); err == nil || !strings.Contains(err.Error(), "ended by SIGTERM") {
 		t.Errorf("the error does not have the cause of the caller's context: %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func ExampleChecker_Check() {
 		fmt.Println(err)
 		return
 	}
-	tally, err := check.Check(context.Background())
+	tally, err := check.Check(context.Background(), false)
 	fmt.Println(tally.Pods, "pod,", tally.Crashes, "crashes, error:", err)
 	// Output: 1 pod, 2 crashes, error: <nil>
 }

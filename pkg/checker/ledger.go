@@ -58,7 +58,7 @@ type Ledger struct {
 type podAccount struct {
 	uid        types.UID
 	name       string
-	check      int64 // the last check that listed it
+	list       int64 // the last list that had it
 	failed     bool  // the pod was seen with phase Failed
 	containers []account
 }

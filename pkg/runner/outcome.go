@@ -32,6 +32,9 @@ const (
 
 	// The checks succeeded; [Outcome.Last] is the final one.
 
+	Aborted      Cause = "aborted"      // the workload has aborted its release; see [Outcome.Version]
+	NoVersion    Cause = "noVersion"    // the version of the workload is not known yet; see [Outcome.Version]
+	Superseded   Cause = "superseded"   // the workload no longer releases the version; see [Outcome.Last]
 	NeverMatched Cause = "neverMatched" // no pod ever matched the selector
 	NeverRan     Cause = "neverRan"     // fewer than MinPods pods ran at the same time
 	Gone         Cause = "gone"         // no pod that has run was left
@@ -59,9 +62,10 @@ type Outcome struct {
 	LastSuccess  time.Duration // when the last successful check ended; 0: none
 
 	Selector   string
-	Pods       int // distinct pods seen, by UID
-	MostPods   int // seen by one check
-	MostRan    int // pods that have run, and have not Failed, seen by one check
+	Version    checker.Version // of the workload, if there is one
+	Pods       int             // distinct pods seen, by UID
+	MostPods   int             // seen by one check
+	MostRan    int             // pods that have run, and have not Failed, seen by one check
 	Crashes    int64
 	AtStart    int64         // crashes that the first successful check found
 	FirstCheck time.Duration // when that check ended

@@ -51,7 +51,8 @@ func (r *run) untilVerdict(ctx context.Context) {
 			return
 		}
 		began := r.now()
-		tally, err := r.attempt(ctx, began)
+		final := r.schedule.isFinal(began) || o.Checks+1 == o.Plan.Count
+		tally, err := r.attempt(ctx, began, final)
 		ended := r.now()
 		switch {
 		case ctx.Err() != nil && (err != nil || tally.Crashes < o.Plan.CrashLimit):
@@ -59,9 +60,8 @@ func (r *run) untilVerdict(ctx context.Context) {
 			o.Verdict = Interrupted
 			return
 		case err == nil:
-			final := r.schedule.isFinal(began) || o.Checks+1 == o.Plan.Count
 			r.succeed(tally, began, ended, final)
-			if final || tally.Crashes >= o.Plan.CrashLimit {
+			if final || tally.Crashes >= o.Plan.CrashLimit || tally.Superseded != "" || tally.Version.Aborted != "" {
 				o.Verdict, o.Cause = judge(o.Plan, tally, o.MostPods, o.MostRan)
 				return
 			}
@@ -92,7 +92,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // attempt makes one check. Its deadline is that of the current streak, or of the one that it would begin by failing.
-func (r *run) attempt(ctx context.Context, began time.Duration) (checker.Tally, error) {
+func (r *run) attempt(ctx context.Context, began time.Duration, final bool) (checker.Tally, error) {
 	since := began
 	if r.streak.failures > 0 {
 		since = r.streak.since
@@ -100,7 +100,7 @@ func (r *run) attempt(ctx context.Context, began time.Duration) (checker.Tally, 
 	left := r.schedule.deadline(since) - began
 	ctx, cancel := context.WithTimeoutCause(ctx, left, fmt.Errorf("no response within %s", left.Round(100*time.Millisecond)))
 	defer cancel()
-	return r.check.Check(ctx)
+	return r.check.Check(ctx, final)
 }
 
 // succeed records a check that succeeded.
@@ -166,7 +166,7 @@ func (r *run) complete(ctx context.Context) {
 	o.Elapsed = r.now()
 	o.LongestGap = max(o.LongestGap, o.Elapsed-o.LastSuccess)
 	o.Failures, o.FailingSince = r.streak.failures, r.streak.since
-	o.Selector, o.Pods = r.check.Selector(), ledger.Pods()
+	o.Selector, o.Version, o.Pods = r.check.Selector(), r.check.Version(), ledger.Pods()
 	o.Crashes, o.Containers = ledger.Total(), ledger.Containers()
 	if o.Verdict == Interrupted {
 		o.Err = context.Cause(ctx)

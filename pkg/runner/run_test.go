@@ -8,7 +8,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
@@ -182,6 +184,66 @@ func TestVerdicts(t *testing.T) {
 func inChecks(p runner.Plan) runner.Plan {
 	p.Count, p.Duration = int64(p.Duration/p.Interval)+1, 0
 	return p
+}
+
+// workload is one whose answers do not change.
+type workload struct {
+	version    checker.Version
+	superseded string
+}
+
+func (workload) String() string { return "deployment/shop" }
+
+func (w workload) Resolve(context.Context) (checker.Version, error) { return w.version, nil }
+
+func (w workload) Superseded(context.Context) (string, error) { return w.superseded, nil }
+
+func TestVerdictsOnAWorkload(t *testing.T) {
+	const s = time.Second
+	version := checker.Version{Name: "abc", Selector: labels.Set{"hash": "abc"}.AsSelector()}
+	none := func(p *runner.Plan) { p.MinPods = 0 }
+	tests := []struct {
+		claim    string
+		workload workload
+		pods     func(time.Duration) []*corev1.Pod
+		plan     runner.Plan
+		verdict  runner.Verdict
+		cause    runner.Cause
+		elapsed  time.Duration
+	}{
+		{"its version is still the one that was checked", workload{version: version}, pods(pod(2)), plan(nil), runner.Pass, "", 20 * s},
+		{"its version crashes", workload{version: version}, pods(pod(3)), plan(nil), runner.Fail, "", 0},
+		{"its version is not known at the end", workload{version: checker.Version{Pending: "paused"}}, pods(pod(9)), plan(nil), runner.Inconclusive, runner.NoVersion, 20 * s},
+		{"nor with MIN_PODS=0", workload{version: checker.Version{Pending: "paused"}}, pods(pod(9)), plan(none), runner.Inconclusive, runner.NoVersion, 20 * s},
+		{"nor after COUNT checks, which count", workload{version: checker.Version{Pending: "paused"}}, pods(pod(9)), counted(3, 0), runner.Inconclusive, runner.NoVersion, 10 * s},
+		{"it has aborted its release", workload{version: checker.Version{Aborted: "aborted"}}, pods(pod(9)), plan(nil), runner.Inconclusive, runner.Aborted, 0},
+		{"it is superseded at the final check", workload{version, "superseded by def"}, pods(pod(2)), plan(nil), runner.Inconclusive, runner.Superseded, 20 * s},
+		{"it is superseded when the pods disappear", workload{version, "superseded by def"}, untilGone(7 * s), plan(nil), runner.Inconclusive, runner.Superseded, 10 * s},
+		{"it is superseded, also with MIN_PODS=0", workload{version, "scaled to 0"}, untilGone(7 * s), plan(none), runner.Inconclusive, runner.Superseded, 10 * s},
+		{"its pods have disappeared, and it is not superseded", workload{version: version}, untilGone(7 * s), plan(nil), runner.Inconclusive, runner.Gone, 20 * s},
+		{"the limit comes first", workload{version, "superseded by def"}, crashingAt(0, 0, 20*s), plan(nil), runner.Fail, "", 20 * s},
+	}
+	for _, test := range tests {
+		t.Run(test.claim, func(t *testing.T) {
+			a := world{pods: test.pods, workload: test.workload}.run(t, test.plan)
+			if a.Verdict != test.verdict || a.Cause != test.cause || a.Elapsed != test.elapsed {
+				t.Errorf("got %s %s after %s, want %s %s after %s", a.Verdict, a.Cause, a.Elapsed, test.verdict, test.cause, test.elapsed)
+			}
+			if a.Version.Name != test.workload.version.Name || a.Version.Pending != test.workload.version.Pending {
+				t.Errorf("got the version %+v", a.Version)
+			}
+		})
+	}
+}
+
+// untilGone returns a pod until a time.
+func untilGone(at time.Duration) func(time.Duration) []*corev1.Pod {
+	return func(now time.Duration) []*corev1.Pod {
+		if now < at {
+			return []*corev1.Pod{pod(0)}
+		}
+		return nil
+	}
 }
 
 func TestTheOutcomeSaysSinceWhenThePodsAreGone(t *testing.T) {

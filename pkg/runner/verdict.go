@@ -9,6 +9,12 @@ func judge(plan Plan, final checker.Tally, mostPods, mostRan int) (Verdict, Caus
 	switch {
 	case final.Crashes >= plan.CrashLimit:
 		return Fail, ""
+	case final.Superseded != "":
+		return Inconclusive, Superseded
+	case final.Version.Aborted != "":
+		return Inconclusive, Aborted
+	case final.Version.Pending != "":
+		return Inconclusive, NoVersion
 	case someRequired && mostPods == 0:
 		return Inconclusive, NeverMatched
 	case int64(mostRan) < plan.MinPods:

@@ -27,6 +27,8 @@ type world struct {
 	takes func(at time.Duration) time.Duration  // how long a response takes: no time
 	fails func(at time.Duration, nth int) error // none; nth counts the requests from 1
 	ctx   func(context.Context) context.Context // the context of the run
+
+	workload checker.Workload // none
 }
 
 // account is what happened in a run.
@@ -73,7 +75,7 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 				objects[i] = p
 			}
 			return fake.NewClientset(objects...).CoreV1().Pods("prod").List(ctx, opts)
-		})), checker.Options{Selectors: []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}})
+		})), w.options(plan))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,6 +89,13 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 		}
 	})
 	return a
+}
+
+func (w world) options(plan runner.Plan) checker.Options {
+	if w.workload != nil {
+		return checker.Options{Workload: w.workload, CrashLimit: plan.CrashLimit}
+	}
+	return checker.Options{Selectors: []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}}
 }
 
 // listerFunc is a typed client's list.
