@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,52 +17,37 @@ import (
 
 // bench is what all parts of the suite share.
 type bench struct {
-	world *world.World
-	// folder is this module's.
-	folder string
-	quick  bool
+	settings
+	folder string // of this module
+	bin    string // the programs that are measured
 	log    io.Writer
-	// bin is the folder of the programs that are measured.
-	bin string
-	// sets are the ReplicaSets that there are, by their number of pods.
-	sets map[int]measuredSet
-	// idle is what API server and etcd use when nobody asks anything.
-	idle serverRate
+
+	// The control plane at hand, the namespaces in it, and their ReplicaSets.
+	kubernetes *world.Kubernetes
+	world      *world.World
+	sites      map[string]*world.Site
+	sets       map[Scenario]podSet
+	idle       idleRate
 }
 
-// measuredSet is a ReplicaSet in a namespace of its own, and the ways to it.
-type measuredSet struct {
+// Scenario is how many pods of the release there are, and how many others in the
+// same namespace.
+type Scenario struct{ Pods, Others int }
+
+// podSet is the pods of a scenario and the ways to reach them.
+type podSet struct {
 	world.ReplicaSet
-	direct, relayed world.Access
-	relay           *world.Relay
+	*world.Site
 }
 
-// access is the way to the pods: straight, or where bytes are counted.
-func (s measuredSet) access(relayed bool) world.Access {
-	if relayed {
-		return s.relayed
-	}
-	return s.direct
-}
-
-// serverRate is processor time per second of time, in seconds.
-type serverRate struct{ api, store float64 }
-
-// serverCPU is the processor time that API server and etcd have used.
-type serverCPU struct {
-	api, store time.Duration
-	at         time.Time
-}
-
-func newBench(ctx context.Context, folder string, quick bool, log io.Writer) (*bench, error) {
-	w, err := world.Start(ctx, log)
+func newBench(ctx context.Context, folder string, s settings, log io.Writer) (*bench, error) {
+	bin, err := os.MkdirTemp("", "crashcheck-bench-")
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{world: w, folder: folder, quick: quick, log: log, bin: filepath.Join(w.Work, "bin"), sets: map[int]measuredSet{}}
-	if err := b.buildPrograms(ctx, folder); err != nil {
-		w.Close()
-		return nil, err
+	b := &bench{settings: s, folder: folder, bin: bin, log: log}
+	if err := b.buildPrograms(ctx); err != nil {
+		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
 }
@@ -72,14 +58,18 @@ func (b *bench) logf(format string, args ...any) {
 
 // buildPrograms builds the product as `make build` does, and this module's
 // programs in the same way.
-func (b *bench) buildPrograms(ctx context.Context, folder string) error {
-	if err := os.MkdirAll(b.bin, 0o755); err != nil {
+func (b *bench) buildPrograms(ctx context.Context) error {
+	if err := goBuild(ctx, b.folder, b.bin, "./programs/..."); err != nil {
 		return err
 	}
-	if err := goBuild(ctx, filepath.Join(folder, "..", ".."), b.bin, "./cmd/crashcheck"); err != nil {
-		return err
+	if b.crashcheck != "" {
+		path, err := filepath.Abs(filepath.Join(b.folder, b.crashcheck))
+		if filepath.IsAbs(b.crashcheck) {
+			path, err = b.crashcheck, nil
+		}
+		return errors.Join(err, os.Symlink(path, b.program("crashcheck")))
 	}
-	return goBuild(ctx, folder, b.bin, "./programs/...")
+	return goBuild(ctx, filepath.Join(b.folder, "..", ".."), b.bin, "./cmd/crashcheck")
 }
 
 func goBuild(ctx context.Context, dir, bin, packages string) error {
@@ -95,69 +85,74 @@ func goBuild(ctx context.Context, dir, bin, packages string) error {
 // program is the path of a program that has been built.
 func (b *bench) program(name string) string { return filepath.Join(b.bin, name) }
 
-func (b *bench) command(env []string, argv ...string) child.Command {
-	return child.Command{Launcher: b.program("launch"), Argv: argv, Env: env}
+// start starts a control plane, unless it already runs, and ends the previous one.
+func (b *bench) start(ctx context.Context, kubernetes *world.Kubernetes) error {
+	if kubernetes == nil || kubernetes == b.kubernetes {
+		return nil
+	}
+	if err := b.stop(); err != nil {
+		return err
+	}
+	w, err := world.Start(ctx, *kubernetes, b.log)
+	if err != nil {
+		return err
+	}
+	b.kubernetes, b.world, b.sites, b.sets = kubernetes, w, map[string]*world.Site{}, map[Scenario]podSet{}
+	return nil
 }
 
-// set makes a ReplicaSet of this many pods, once.
-func (b *bench) set(ctx context.Context, pods int) (measuredSet, error) {
-	if set, found := b.sets[pods]; found {
+func (b *bench) stop() error {
+	if b.world == nil {
+		return nil
+	}
+	w := b.world
+	b.world, b.kubernetes = nil, nil
+	return w.Close()
+}
+
+func (b *bench) close() error { return errors.Join(b.stop(), os.RemoveAll(b.bin)) }
+
+// set makes the pods of a scenario, once.
+func (b *bench) set(ctx context.Context, s Scenario) (podSet, error) {
+	if set, found := b.sets[s]; found {
 		return set, nil
 	}
+	hash := "7f5b9c6d48"
+	namespace := fmt.Sprintf("shop-%d", s.Pods)
+	if s.Others > 0 {
+		// The others are the pods of another scenario.
+		others, err := b.set(ctx, Scenario{Pods: s.Others})
+		if err != nil {
+			return podSet{}, err
+		}
+		hash, namespace = "5d8f7c9b64", others.Site.Namespace
+	}
 	begun := time.Now()
-	set := measuredSet{ReplicaSet: world.ReplicaSet{Namespace: fmt.Sprintf("shop-%d", pods), Hash: "7f5b9c6d48", Pods: pods}}
-	err := b.world.CreateNamespace(ctx, set.Namespace)
-	if err != nil {
-		return set, err
+	site := b.sites[namespace]
+	if site == nil {
+		var err error
+		if site, err = b.world.NewSite(ctx, namespace); err != nil {
+			return podSet{}, err
+		}
+		b.sites[namespace] = site
 	}
-	if set.relay, err = b.world.NewRelay(); err != nil {
-		return set, err
-	}
-	if set.direct, err = b.world.NewAccess(ctx, set.Namespace, "direct", ""); err != nil {
-		return set, err
-	}
-	if set.relayed, err = b.world.NewAccess(ctx, set.Namespace, "relayed", set.relay.Address); err != nil {
-		return set, err
-	}
+	set := podSet{world.ReplicaSet{Namespace: namespace, Hash: hash, Pods: s.Pods}, site}
 	if err := b.world.CreatePods(ctx, set.ReplicaSet); err != nil {
-		return set, err
+		return podSet{}, err
 	}
-	size, err := b.world.PodSize(ctx, set.ReplicaSet)
-	if err != nil {
-		return set, err
-	}
-	b.logf("created %d pods of %.1f kB in JSON in %s", pods, float64(size)/1e3, time.Since(begun).Round(100*time.Millisecond))
-	b.sets[pods] = set
+	b.logf("%s: created %d pods in namespace %s in %s", b.world.Version, s.Pods, namespace, time.Since(begun).Round(100*time.Millisecond))
+	b.sets[s] = set
 	return set, nil
 }
 
-// settle waits until the API server is quiet again, and learns what it uses
-// then.
-func (b *bench) settle(ctx context.Context) error {
-	const least, most = 3 * time.Second, 20 * time.Second
-	for begun := time.Now(); ; {
-		before, err := b.server()
-		if err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(least):
-		}
-		after, err := b.server()
-		if err != nil {
-			return err
-		}
-		wall := after.at.Sub(before.at).Seconds()
-		b.idle = serverRate{(after.api - before.api).Seconds() / wall, (after.store - before.store).Seconds() / wall}
-		// A collection of garbage after all that creating takes a while.
-		if b.idle.api < 0.1 || time.Since(begun) > most {
-			b.logf("idle: the API server uses %.1f %% of a processor, etcd %.1f %%", 100*b.idle.api, 100*b.idle.store)
-			return nil
-		}
-	}
+// serverCPU is the processor time that API server and etcd have used until at.
+type serverCPU struct {
+	api, etcd time.Duration
+	at        time.Time
 }
+
+// idleRate is what they use without requests, in processors.
+type idleRate struct{ api, etcd float64 }
 
 func (b *bench) server() (serverCPU, error) {
 	at := time.Now()
@@ -165,40 +160,87 @@ func (b *bench) server() (serverCPU, error) {
 	if err != nil {
 		return serverCPU{}, err
 	}
-	store, err := proc.CPU(b.world.Etcd.PID())
-	return serverCPU{api, store, at}, err
+	etcd, err := proc.CPU(b.world.Etcd.PID())
+	return serverCPU{api, etcd, at}, err
 }
 
-// since is what API server and etcd have used beyond what they use idle.
-func (b *bench) since(before serverCPU) (api, store time.Duration, err error) {
-	now, err := b.server()
-	if err != nil {
-		return 0, 0, err
+// less is what has been used since before, beyond the idle rate.
+func (now serverCPU) less(before serverCPU, idle idleRate) (api, etcd time.Duration) {
+	wall := now.at.Sub(before.at)
+	return now.api - before.api - time.Duration(idle.api*float64(wall)), now.etcd - before.etcd - time.Duration(idle.etcd*float64(wall))
+}
+
+// settle waits until the API server has finished its work on what was created,
+// and measures what it uses without requests. Its periodic work comes every
+// 10 s at most, so the measurement takes that long.
+func (b *bench) settle(ctx context.Context) error {
+	const busy, attempts = 0.1, 6
+	window := 10 * time.Second
+	if b.quick {
+		window = 3 * time.Second
 	}
-	wall := now.at.Sub(before.at).Seconds()
-	beyond := func(used time.Duration, idle float64) time.Duration {
-		return used - time.Duration(idle*wall*float64(time.Second))
+	for range attempts {
+		before, err := b.server()
+		if err != nil {
+			return err
+		}
+		wait(ctx, window)
+		after, err := b.server()
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		api, etcd := after.less(before, idleRate{})
+		wall := after.at.Sub(before.at).Seconds()
+		if b.idle = (idleRate{api.Seconds() / wall, etcd.Seconds() / wall}); b.idle.api < busy {
+			break
+		}
 	}
-	return beyond(now.api-before.api, b.idle.api), beyond(now.store-before.store, b.idle.store), nil
+	b.logf("idle: kube-apiserver uses %.2f %% of a processor, etcd %.2f %%", 100*b.idle.api, 100*b.idle.etcd)
+	return nil
 }
 
-// cost is what a run has cost the program, the API server and its store.
-type cost struct {
-	child.Usage
-	api, store time.Duration
-	stdout     []byte
+// total is what some gates have cost themselves, the API server and etcd.
+type total struct {
+	gates, api, etcd time.Duration
+	wall             time.Duration // of the last gate
+	peak             int64
 }
 
-// run runs a command while nothing else goes on.
-func (b *bench) run(ctx context.Context, command child.Command) (cost, error) {
+// run runs gates, started evenly over a time, while nothing else runs, and gives
+// the output of each to check.
+func (b *bench) run(ctx context.Context, commands []child.Command, over time.Duration, check func(stdout []byte) error) (total, error) {
 	before, err := b.server()
 	if err != nil {
-		return cost{}, err
+		return total{}, err
 	}
-	usage, stdout, err := command.Run(ctx)
-	if err != nil {
-		return cost{}, err
+	var running []*child.Running
+	for i, command := range commands {
+		wait(ctx, time.Until(before.at.Add(over*time.Duration(i)/time.Duration(len(commands)))))
+		gate, err := command.Start(ctx)
+		if err != nil {
+			return total{}, err
+		}
+		running = append(running, gate)
 	}
-	api, store, err := b.since(before)
-	return cost{usage, api, store, stdout}, err
+	var sum total
+	for _, gate := range running {
+		usage, stdout, err := gate.Wait()
+		if err := errors.Join(err, check(stdout)); err != nil {
+			return total{}, err
+		}
+		sum.gates += usage.CPU
+		sum.wall = max(sum.wall, usage.Wall)
+		sum.peak = max(sum.peak, usage.Peak)
+	}
+	after, err := b.server()
+	sum.api, sum.etcd = after.less(before, b.idle)
+	return sum, err
+}
+
+// wait waits, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }

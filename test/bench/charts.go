@@ -1,21 +1,25 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/crashcheck/crashcheck/test/bench/chart"
 	"github.com/crashcheck/crashcheck/test/bench/markdown"
-	"github.com/crashcheck/crashcheck/test/bench/streams"
 )
 
-// The charts' files.
-const (
-	cpuChart    = "cpu.svg"
-	memoryChart = "memory.svg"
-	limitsChart = "limits.svg"
-)
+const limitsChart = "limits.svg"
+
+// checkCharts are the charts of a check's costs by the number of pods.
+var checkCharts = []struct {
+	file, title string
+	figure      figure
+}{
+	{"cpu.svg", "CPU time of the gate for a check", gateCPU},
+	{"api.svg", "CPU time of kube-apiserver for a check", apiCPU},
+	{"memory.svg", "Peak memory of the gate", peakMemory},
+}
 
 var rivalStyles = map[string]chart.Style{
 	crashcheckName: chart.Ours, kubectlName: chart.Theirs, typedName: chart.Third, floorName: chart.Least,
@@ -23,41 +27,36 @@ var rivalStyles = map[string]chart.Style{
 
 // writeCharts draws what has been measured.
 func (r Results) writeCharts(folder string) error {
-	if len(r.Rivals) > 0 {
-		pods := chart.Axis{Label: "pods", Format: markdown.Figure}
-		cpu := chart.Axis{Label: "CPU time for a check (user + system)", Format: func(ms float64) string {
-			return markdown.Duration(time.Duration(ms * float64(time.Millisecond)))
-		}}
-		err := chart.LogLog(filepath.Join(folder, cpuChart), "What a check costs the gate", pods, cpu,
-			r.rivalSeries(func(c RivalCost) float64 { return float64(c.CPU) / float64(time.Millisecond) }))
-		if err != nil {
-			return err
-		}
-		memory := chart.Axis{Label: "peak memory of the largest process", Format: func(mib float64) string { return markdown.Memory(int64(mib * (1 << 20))) }}
-		err = chart.LogLog(filepath.Join(folder, memoryChart), "How much memory the gate takes", pods, memory,
-			r.rivalSeries(func(c RivalCost) float64 { return float64(c.Peak) / (1 << 20) }))
-		if err != nil {
-			return err
+	svgs := map[string][]byte{}
+	if len(r.Checks) > 0 {
+		for _, c := range checkCharts {
+			svgs[c.file] = chart.LogLog(c.title, "pods", markdown.Figure, c.figure.write, r.series(c.figure))
 		}
 	}
-	var tiles []chart.Tile
-	for _, s := range r.loopingStreams() {
-		tiles = append(tiles, chart.Tile{Title: s.Stream, Ours: s.Crashes, Theirs: s.Restarts, Ended: s.Ended})
+	if looping := r.loopingStreams(); len(looping) > 0 {
+		var tiles []chart.Tile
+		for _, s := range looping {
+			tiles = append(tiles, chart.Tile{Title: s.Name, Ours: s.Crashes, Theirs: s.Restarts, Ended: s.Ended})
+		}
+		svgs[limitsChart] = chart.Steps("When a gate that checks every 5 s sees the limits 1 to 6, on recorded pods", "crashcheck", "counting restartCount", mostLimit, tiles)
 	}
-	if len(tiles) == 0 {
-		return nil
+	for name, svg := range svgs {
+		if err := os.WriteFile(filepath.Join(folder, name), svg, 0o644); err != nil {
+			return err
+		}
 	}
-	return chart.Steps(filepath.Join(folder, limitsChart), "When a gate that checks every 5 s sees the limits 1 to 6, on recorded pods",
-		"crashcheck", "counting restartCount", mostLimit, 4, tiles)
+	return nil
 }
 
-func (r Results) rivalSeries(value func(RivalCost) float64) []chart.Series {
+// series are the lines of a chart: the scenarios without other pods. A logarithmic
+// axis has no place for what noise has made zero or less.
+func (r Results) series(f figure) []chart.Series {
 	var all []chart.Series
 	for _, rival := range rivals {
 		s := chart.Series{Name: rival.name, Style: rivalStyles[rival.name]}
-		for _, c := range r.Rivals {
-			if c.Rival == rival.name {
-				s.Points = append(s.Points, chart.Point{X: float64(c.Pods), Y: value(c)})
+		for _, c := range r.Checks {
+			if c.Rival == rival.name && c.Others == 0 && f.value(c) > 0 {
+				s.Points = append(s.Points, chart.Point{X: float64(c.Pods), Y: f.value(c)})
 			}
 		}
 		all = append(all, s)
@@ -65,8 +64,8 @@ func (r Results) rivalSeries(value func(RivalCost) float64) []chart.Series {
 	return all
 }
 
-// loopingStreams are those in which the highest limit was reached, so that all
+// loopingStreams are those in which the highest limit is reached, so that all
 // limits can be compared.
-func (r Results) loopingStreams() []streams.Seen {
-	return slices.DeleteFunc(slices.Clone(r.Streams), func(s streams.Seen) bool { return len(s.Crashes) < mostLimit })
+func (r Results) loopingStreams() []Stream {
+	return slices.DeleteFunc(slices.Clone(r.Streams), func(s Stream) bool { return len(s.Crashes) < mostLimit })
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/crashcheck/crashcheck/test/bench/stats"
 )
 
-// Latency is how long after the limit-th crash was in the API a gate had
-// ended, at an interval of one second.
+// Latency is the time from the limit-th crash in the API to the end of the gate.
 type Latency struct {
 	Rival          string
 	Pods, Runs     int
@@ -22,29 +21,28 @@ type Latency struct {
 const latencyInterval = time.Second
 
 // measureLatency lets gates wait for a crash, each at another phase of its
-// interval, and looks when they have ended.
+// interval, and measures when they end.
 func measureLatency(ctx context.Context, b *bench, results *Results) error {
 	results.Latency = nil
 	for _, c := range []struct {
 		rival rival
 		pods  int
-		// atOnce is how many wait for one crash: they must not keep each other
-		// from a processor.
+		// atOnce is how many wait for one crash: few enough not to keep each other
+		// from the processors.
 		atOnce, rounds int
 	}{
-		{rivals[0], 100, 10, 3},
-		{rivals[0], 1000, 3, 4},
-		{rivals[1], 100, 1, 8},
-		{rivals[1], 1000, 1, 4},
-		{rivals[2], 100, 5, 4},
-		{rivals[2], 1000, 2, 4},
+		{crashcheckRival, 10, 10, 3},
+		{crashcheckRival, 100, 10, 3},
+		{crashcheckRival, 1000, 3, 4},
+		{kubectlRival, 100, 1, 6},
+		{typedRival, 100, 5, 4},
 	} {
 		if b.quick {
 			if c.rounds = 1; c.pods > 100 {
 				continue
 			}
 		}
-		set, err := b.set(ctx, c.pods)
+		set, err := b.set(ctx, Scenario{Pods: c.pods})
 		if err != nil {
 			return err
 		}
@@ -63,16 +61,16 @@ func measureLatency(ctx context.Context, b *bench, results *Results) error {
 	return nil
 }
 
-// latencies starts some gates at random within an interval, and crashes a pod
-// once all have made a check.
-func (b *bench) latencies(ctx context.Context, r rival, set measuredSet, gates int) ([]time.Duration, error) {
+// latencies starts gates at random times within an interval, and crashes a pod
+// after all of them have made a check.
+func (b *bench) latencies(ctx context.Context, r rival, set podSet, gates int) ([]time.Duration, error) {
 	const limit = 3
-	if err := b.world.Crash(ctx, set.ReplicaSet, 0, limit-1, false); err != nil {
+	if err := b.world.Crash(ctx, set.ReplicaSet, 0, limit-1); err != nil {
 		return nil, err
 	}
 	var running []*child.Running
 	for range gates {
-		command := r.command(b, set, false, gateSettings{checks: 1000, interval: latencyInterval, limit: limit})
+		command := r.command(b, set, set.Direct, gateSettings{checks: 1000, interval: latencyInterval, limit: limit})
 		command.Codes = []int{1}
 		gate, err := command.Start(ctx)
 		if err != nil {
@@ -81,9 +79,9 @@ func (b *bench) latencies(ctx context.Context, r rival, set measuredSet, gates i
 		running = append(running, gate)
 		wait(ctx, rand.N(latencyInterval/time.Duration(gates)))
 	}
-	// Even the slowest has finished its first check by then.
+	// By then even the slowest has finished its first check.
 	wait(ctx, 2*time.Second+rand.N(latencyInterval))
-	if err := b.world.Crash(ctx, set.ReplicaSet, 0, limit, false); err != nil {
+	if err := b.world.Crash(ctx, set.ReplicaSet, 0, limit); err != nil {
 		return nil, err
 	}
 	patched := time.Now()
@@ -95,13 +93,5 @@ func (b *bench) latencies(ctx context.Context, r rival, set measuredSet, gates i
 		}
 		seen = append(seen, time.Unix(0, usage.Ended).Sub(patched))
 	}
-	return seen, b.world.Crash(ctx, set.ReplicaSet, 0, 0, false)
-}
-
-// wait waits, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
+	return seen, b.world.Crash(ctx, set.ReplicaSet, 0, 0)
 }

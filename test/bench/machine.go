@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -9,17 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine is what figures depend on.
+// Machine is what the figures depend on.
 type Machine struct {
 	Processor, Kernel, Go string
 	Processors            int
+}
+
+func (m Machine) String() string {
+	return fmt.Sprintf("%d × %s, Linux %s, %s", m.Processors, m.Processor, m.Kernel, m.Go)
 }
 
 func describeMachine() Machine {
 	m := Machine{Processor: "unknown", Go: runtime.Version(), Processors: runtime.NumCPU()}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
-		// The rest is the builder's own.
+		// What follows the version is the builder's.
 		m.Kernel, _, _ = strings.Cut(unix.ByteSliceToString(name.Release[:]), "-")
 	}
 	file, err := os.Open("/proc/cpuinfo")

@@ -11,23 +11,35 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
+
+	"github.com/crashcheck/crashcheck/test/bench/world"
 )
 
+// settings are the command line.
+type settings struct {
+	quick, render            bool
+	only, crashcheck, output string
+}
+
 func main() {
-	quick := flag.Bool("quick", false, "fewer pods, gates and runs: to try the suite out")
-	only := flag.String("only", "", "comma-separated parts to measure: "+strings.Join(partNames(), ", ")+"; the results of the others are kept")
-	render := flag.Bool("render", false, "measure nothing: write the tables and charts of the last results anew")
+	var s settings
+	flag.BoolVar(&s.quick, "quick", false, "fewer pods and shorter runs, to try the suite")
+	flag.StringVar(&s.only, "only", "", "comma-separated parts to measure: "+strings.Join(partNames(), ", ")+"; the results of the others are kept")
+	flag.BoolVar(&s.render, "render", false, "measure nothing: write the tables and charts of the last results again")
+	flag.StringVar(&s.crashcheck, "crashcheck", "", "measure this binary instead of building crashcheck")
+	flag.StringVar(&s.output, "out", ".", "folder to write to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	klog.SetLogger(logr.Discard()) // client-go logs here what it also returns as errors
-	if err := run(ctx, *quick, *only, *render, os.Stderr); err != nil {
+	klog.SetLogger(logr.Discard()) // client-go logs what it also returns as errors
+	if err := run(ctx, s, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -36,16 +48,18 @@ func main() {
 // part is one of the suite's measurements. It fills its own part of the results.
 type part struct {
 	name    string
+	server  *world.Kubernetes // nil if it needs none
 	measure func(context.Context, *bench, *Results) error
 }
 
+// parts with the same server are neighbours, because each server starts once.
 var parts = []part{
-	{"rivals", measureRivals},
-	{"latency", measureLatency},
-	{"pages", measurePages},
-	{"fleet", measureFleet},
-	{"streams", measureStreams},
-	{"sizes", measureSizes},
+	{"streams", nil, measureStreams},
+	{"checks", &world.Newest, measureChecks},
+	{"runs", &world.Newest, measureRuns},
+	{"latency", &world.Newest, measureLatency},
+	{"compression", &world.Newest, measureCompression},
+	{"oldest", &world.Oldest, measureOldest},
 }
 
 func partNames() []string {
@@ -60,68 +74,69 @@ func choose(only string) ([]part, error) {
 	if only == "" {
 		return parts, nil
 	}
-	var chosen []part
-	for name := range strings.SplitSeq(only, ",") {
-		found := false
-		for _, p := range parts {
-			if p.name == name {
-				chosen, found = append(chosen, p), true
-			}
-		}
-		if !found {
+	names := strings.Split(only, ",")
+	for _, name := range names {
+		if !slices.Contains(partNames(), name) {
 			return nil, fmt.Errorf("there is no part %q, only %s", name, strings.Join(partNames(), ", "))
 		}
 	}
-	return chosen, nil
+	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !slices.Contains(names, p.name) }), nil
 }
 
-func run(ctx context.Context, quick bool, only string, render bool, log io.Writer) error {
+func run(ctx context.Context, s settings, log io.Writer) error {
 	folder, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(only)
+	if s.output, err = filepath.Abs(s.output); err != nil {
+		return err
+	}
+	chosen, err := choose(s.only)
 	if err != nil {
 		return err
 	}
 	var results Results
-	if render || only != "" {
-		if results, err = readResults(folder); err != nil {
+	if s.render || s.only != "" {
+		if results, err = readResults(s.output); err != nil {
 			return err
 		}
 	}
-	if !render {
-		if err := measure(ctx, folder, quick, chosen, &results, log); err != nil {
+	if !s.render {
+		if err := measure(ctx, folder, s, chosen, &results, log); err != nil {
 			return err
 		}
-		if err := results.write(folder); err != nil {
+		if err := results.write(s.output); err != nil {
 			return err
 		}
 	}
-	return results.writeReport(folder)
+	return results.writeReport(s.output)
 }
 
-func measure(ctx context.Context, folder string, quick bool, chosen []part, results *Results, log io.Writer) (err error) {
+func measure(ctx context.Context, folder string, s settings, chosen []part, results *Results, log io.Writer) (err error) {
 	// Package build looks for its module from the working directory upward.
 	if err := os.Chdir(filepath.Join(folder, "..", "e2e")); err != nil {
 		return err
 	}
 	begun := time.Now()
-	b, err := newBench(ctx, folder, quick, log)
+	b, err := newBench(ctx, folder, s, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.world.Close()) }()
+	defer func() { err = errors.Join(err, b.close()) }()
 	results.Machine = describeMachine()
-	results.Quick = quick
+	results.Quick = s.quick
 	for _, p := range chosen {
 		at := time.Now()
-		b.logf("%s", p.name)
+		if err := b.start(ctx, p.server); err != nil {
+			return err
+		}
 		if err := p.measure(ctx, b, results); err != nil {
 			return fmt.Errorf("measure %s: %w", p.name, errors.Join(err, context.Cause(ctx)))
 		}
 		b.logf("%s took %s", p.name, time.Since(at).Round(time.Second))
 	}
-	results.Took = time.Since(begun).Round(time.Second)
+	if s.only == "" {
+		results.Took = time.Since(begun).Round(time.Second)
+	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/test/bench/markdown"
 )
 
@@ -20,107 +19,221 @@ func (r Results) writeReport(folder string) error {
 		return err
 	}
 	var page strings.Builder
-	fmt.Fprintf(&page, "# Results\n\nWritten by the suite; [README.md](README.md) says how each figure is taken.\n"+
-		"Machine: %d × %s, Linux %s, %s. The whole run took %s.\n\n",
-		r.Machine.Processors, r.Machine.Processor, r.Machine.Kernel, r.Machine.Go, r.Took)
+	fmt.Fprintf(&page, "# Results\n\nWritten by the suite. [README.md](README.md) says how each figure is measured.\n"+
+		"Machine: %s. The whole run took %s.\n\n", r.Machine, r.Took)
 	if r.Quick {
-		page.WriteString("**This was a quick run, to try the suite out: fewer pods and runs.**\n\n")
+		page.WriteString("**This was a quick run, to try the suite: fewer pods and runs.**\n\n")
 	}
-	for _, section := range []string{r.rivalSection(), r.latencySection(), r.sizeSection(), r.fleetSection(), r.streamSection(), r.pageSection()} {
-		page.WriteString(section)
+	for _, section := range []struct {
+		rows        int
+		title, text string
+	}{
+		{len(r.Checks), "A check: Kubernetes " + r.Server, chartLinks() + r.checkTable(true) + legend},
+		{len(r.OldestChecks), "A check: Kubernetes " + r.OldestServer, r.oldestTable()},
+		{len(r.Runs), "A release: " + runTitle, r.runTable() + r.intervalTable()},
+		{len(r.Latency), "From the limit-th crash in the API to the end of the gate, INTERVAL " + latencyInterval.String(), r.latencyTable()},
+		{len(r.Compression), "How well lists of pods compress", r.compressionTable()},
+		{len(r.loopingStreams()), "When limits are seen: crashcheck / counting restartCount", r.streamTable()},
+	} {
+		if section.rows > 0 {
+			fmt.Fprintf(&page, "## %s\n\n%s", section.title, section.text)
+		}
 	}
 	return os.WriteFile(filepath.Join(folder, "RESULTS.md"), []byte(strings.TrimSpace(page.String())+"\n"), 0o644)
 }
 
-// rivalSection compares every figure at every number of pods.
-func (r Results) rivalSection() string {
-	if len(r.Rivals) == 0 {
+// summary is the part that the project's README shows.
+func (r Results) summary() string {
+	text := r.checkTable(false)
+	if len(r.Runs) > 0 {
+		text += "A release: " + runTitle + ".\n\n" + r.runTable()
+	}
+	return text + fmt.Sprintf("<sub>Medians, Kubernetes %s; pods of 8 kB in JSON; %s. How each figure is measured, and the oldest supported Kubernetes: "+
+		"[test/bench](test/bench/README.md).</sub>\n", r.Server, r.Machine)
+}
+
+func chartLinks() string {
+	text := ""
+	for _, c := range checkCharts {
+		text += "![" + c.title + "](" + c.file + ")\n\n"
+	}
+	return text
+}
+
+const legend = "*level*: the difference from a rival is within the error of the measurement.\n\n"
+
+func (s Scenario) String() string {
+	pods := markdown.Figure(float64(s.Pods))
+	if s.Others > 0 {
+		return fmt.Sprintf("%s among %s", pods, markdown.Figure(float64(s.Pods+s.Others)))
+	}
+	return pods
+}
+
+// cell writes a figure: with its error, if it has one and that is asked for, and
+// as an upper bound if it is less than its error.
+func (f figure) cell(c Check, spread bool) string {
+	if c.Rival == "" {
 		return ""
 	}
-	var out strings.Builder
-	for _, part := range []struct {
-		title, note string
-		value       func(RivalCost) float64
-		format      func(float64) string
+	value := f.value(c)
+	if f.spread == nil {
+		return f.write(value)
+	}
+	switch within := f.spread(c); {
+	case value <= within || value <= 0:
+		return "< " + f.write(max(within, float64(10*time.Microsecond)))
+	case spread:
+		return f.write(value) + " ± " + f.write(within)
+	}
+	return f.write(value)
+}
+
+// checkTable has all costs of a check in all scenarios, and crashcheck's aims.
+func (r Results) checkTable(spread bool) string {
+	columns := []string{"per check", "pods", "against kubectl | jq"}
+	for _, rival := range rivals {
+		columns = append(columns, rival.name)
+	}
+	table := markdown.NewTable(append(columns, "aim", "reached")...)
+	row := func(f figure, s Scenario, ourName string) {
+		ours, kubectl, typed := check(r.Checks, ourName, s), check(r.Checks, kubectlName, s), check(r.Checks, typedName, s)
+		cells := []string{f.title, s.String(), "**" + markdown.Ratio(f.value(ours), f.value(kubectl)) + "**", f.cell(ours, spread)}
+		for _, rival := range rivals[1:] {
+			cells = append(cells, f.cell(check(r.Checks, rival.name, s), spread))
+		}
+		target := f.aim(s)
+		table.Row(append(cells, target.text, target.reached(ours, kubectl, typed).String())...)
+	}
+	for _, f := range checkFigures {
+		for _, s := range measuredScenarios(r.Checks) {
+			row(f, s, crashcheckName)
+		}
+	}
+	for _, s := range measuredScenarios(r.Checks) {
+		if spread {
+			for _, f := range []figure{gateCPU, apiCPU, wireBytes} {
+				ours := check(r.Checks, jsonName, s)
+				table.Row(f.title+", JSON answers", s.String(), "", f.cell(ours, spread))
+			}
+		}
+	}
+	for _, s := range measuredScenarios(r.Checks) {
+		row(jsonPeak, s, jsonName)
+	}
+	r.latencyRow(table)
+	return table.String()
+}
+
+// latencyRow compares how soon the gates end after the limit-th crash.
+func (r Results) latencyRow(table *markdown.Table) {
+	const pods = 100
+	const most = latencyInterval + 100*time.Millisecond
+	cells := []string{"limit-th crash to exit, INTERVAL " + latencyInterval.String() + ", latest", fmt.Sprint(pods), ""}
+	reached := no
+	for _, rival := range rivals {
+		cell := ""
+		for _, l := range r.Latency {
+			if l.Pods == pods && l.Rival == rival.name {
+				cell = markdown.Duration(l.Latest)
+				if rival.name == crashcheckName {
+					reached = wanted(l.Latest <= most)
+				}
+			}
+		}
+		cells = append(cells, cell)
+	}
+	if len(r.Latency) > 0 {
+		table.Row(append(cells, "≤ INTERVAL + 0.1 s", reached.String())...)
+	}
+}
+
+// oldestTable has the same columns on the oldest supported API server.
+func (r Results) oldestTable() string {
+	table := markdown.NewTable("per check", "pods", "against typed clientset", crashcheckName, typedName)
+	for _, f := range checkFigures {
+		for _, s := range measuredScenarios(r.OldestChecks) {
+			ours, typed := check(r.OldestChecks, crashcheckName, s), check(r.OldestChecks, typedName, s)
+			table.Row(f.title, s.String(), "**"+markdown.Ratio(f.value(ours), f.value(typed))+"**", f.cell(ours, true), f.cell(typed, true))
+		}
+	}
+	return "Before 1.31, the API server reads every consistent list from etcd.\n\n" + table.String()
+}
+
+const runTitle = "a run of 300 s at INTERVAL 5 s"
+
+// runTable is what a whole run costs.
+func (r Results) runTable() string {
+	names := []string{crashcheckName, kubectlName, typedName}
+	table := markdown.NewTable(append([]string{"per run", "pods", "against kubectl | jq"}, names...)...)
+	for _, f := range []struct {
+		title string
+		value func(Run) float64
+		write func(float64) string
 	}{
-		{"CPU of the gate for each check", "![CPU for a check, by pods](" + cpuChart + ")\n\n", func(c RivalCost) float64 { return float64(c.CPU) }, duration},
-		{"Peak memory", "![Peak memory, by pods](" + memoryChart + ")\n\nOf `kubectl | jq`, it is that of the larger process; the other one runs beside it.\n\n",
-			func(c RivalCost) float64 { return float64(c.Peak) }, memory},
-		{"CPU of the API server for each check", "", func(c RivalCost) float64 { return float64(c.API) }, duration},
-		{"Bytes on the wire for each check", "kubectl and the typed clientset let the server compress; crashcheck does not.\n\n",
-			func(c RivalCost) float64 { return c.Bytes }, markdown.Bytes},
-		{"CPU of a whole run of one check", "", func(c RivalCost) float64 { return float64(c.RunCPU) }, duration},
-		{"From process start to the end of a run of one check", "", func(c RivalCost) float64 { return float64(c.RunWall) }, duration},
+		{gateCPU.title, func(run Run) float64 { return float64(run.Gate) }, duration},
+		{apiCPU.title, func(run Run) float64 { return float64(run.API) }, duration},
+		{etcdCPU.title, func(run Run) float64 { return float64(run.Etcd) }, duration},
+		{wireBytes.title, func(run Run) float64 { return run.Bytes }, markdown.Bytes},
 	} {
-		fmt.Fprintf(&out, "## %s\n\n%s", part.title, part.note)
-		table := markdown.NewTable("pods", "against "+kubectlName, crashcheckName, kubectlName, typedName, floorName)
-		for _, pods := range r.podCounts() {
-			r.rivalRow(table, markdown.Figure(float64(pods)), pods, part.value, part.format)
+		for _, ours := range r.Runs {
+			if ours.Rival != crashcheckName {
+				continue
+			}
+			cells := []string{f.title, fmt.Sprint(ours.Pods), "**" + markdown.Ratio(f.value(ours), f.value(r.run(kubectlName, ours.Pods))) + "**"}
+			for _, name := range names {
+				cells = append(cells, f.write(f.value(r.run(name, ours.Pods))))
+			}
+			table.Row(cells...)
 		}
-		out.WriteString(table.String())
 	}
-	out.WriteString(r.compressionTable())
-	return out.String()
+	return table.String()
 }
 
-// compressionTable says what it would cost whom to let the server compress.
-func (r Results) compressionTable() string {
-	table := markdown.NewTable("pods", "CPU of the program", "with gzip", "CPU of the API server", "with gzip", "bytes", "with gzip")
-	any := false
-	for _, pods := range r.podCounts() {
-		plain, _ := r.rivalAt(floorName, pods)
-		packed, ok := r.rivalAt(compressed.name, pods)
-		if !ok {
-			continue
+func (r Results) run(rival string, pods int) Run {
+	for _, run := range r.Runs {
+		if run.Rival == rival && run.Pods == pods {
+			return run
 		}
-		any = true
-		table.Row(markdown.Figure(float64(pods)), markdown.Duration(plain.CPU), markdown.Duration(packed.CPU),
-			markdown.Duration(plain.API), markdown.Duration(packed.API), markdown.Bytes(plain.Bytes), markdown.Bytes(packed.Bytes))
 	}
-	if !any {
-		return ""
-	}
-	return "## What compression would change\n\nThe bare HTTP client, for each check. API servers compress answers of more than 128 kB, for who asks.\n\n" + table.String()
+	return Run{}
 }
 
-func (r Results) latencySection() string {
-	if len(r.Latency) == 0 {
-		return ""
+// intervalTable shows what the pauses between checks change.
+func (r Results) intervalTable() string {
+	table := markdown.NewTable("per check of 10 pods", "CPU of the gate: every 5 s", "without pauses", "CPU of kube-apiserver: every 5 s", "without pauses")
+	for _, run := range r.Runs {
+		if packed := check(r.Checks, run.Rival, Scenario{Pods: run.Pods}); packed.Rival != "" {
+			table.Row(run.Rival, markdown.Duration(run.GateCheck), markdown.Duration(packed.Gate), markdown.Duration(run.APICheck), markdown.Duration(packed.API))
+		}
 	}
+	return "What the time between checks changes:\n\n" + table.String()
+}
+
+func (r Results) latencyTable() string {
 	table := markdown.NewTable("", "pods", "median", "latest", "runs")
 	for _, l := range r.Latency {
 		table.Row(l.Rival, markdown.Figure(float64(l.Pods)), markdown.Duration(l.Median), markdown.Duration(l.Latest), fmt.Sprint(l.Runs))
 	}
-	return "## From the limit-th crash in the API to the gate's exit, INTERVAL 1 s\n\n" + table.String()
+	return table.String()
 }
 
-func (r Results) sizeSection() string {
-	if len(r.Sizes) == 0 {
-		return ""
+func (r Results) compressionTable() string {
+	table := markdown.NewTable("lists in protobuf", "pods", "bytes of one more pod", "with gzip", "ratio")
+	for _, c := range r.Compression {
+		table.Row(c.Lists, markdown.Figure(float64(c.Pods)), markdown.Figure(c.Plain), markdown.Figure(c.Gzip), markdown.Ratio(c.Gzip, c.Plain))
 	}
-	table := markdown.NewTable("", "binary", "image")
-	for _, s := range r.Sizes {
-		image := ""
-		if s.Image > 0 {
-			image = fmt.Sprintf("%s (+%.2f %%)", markdown.Bytes(float64(s.Image)), 100*float64(s.Image-s.Binary)/float64(s.Binary))
-		}
-		table.Row(s.Rival, markdown.Bytes(float64(s.Binary)), image)
-	}
-	return "## Size\n\nOf `kubectl | jq`: kubectl, jq and bash with their libraries.\n\n" + table.String()
+	return table.String()
 }
 
-func (r Results) streamSection() string {
-	looping := r.loopingStreams()
-	if len(looping) == 0 {
-		return ""
-	}
+func (r Results) streamTable() string {
 	columns := []string{"recorded pods"}
 	for limit := 1; limit <= mostLimit; limit++ {
 		columns = append(columns, fmt.Sprint("limit ", limit))
 	}
 	table := markdown.NewTable(columns...)
-	for _, s := range looping {
-		cells := []string{s.Stream}
+	for _, s := range r.loopingStreams() {
+		cells := []string{s.Name}
 		for i, at := range s.Crashes {
 			if i < len(s.Restarts) {
 				cells = append(cells, fmt.Sprintf("%.0f / %.0f s", at, s.Restarts[i]))
@@ -130,25 +243,5 @@ func (r Results) streamSection() string {
 		}
 		table.Row(cells...)
 	}
-	return "## When limits are seen: crashcheck / counting restartCount\n\n![When limits are seen](" + limitsChart + ")\n\n" +
-		"Seconds since the recording of the pods began, at INTERVAL " + streamsInterval.String() + ".\n\n" + table.String()
-}
-
-func (r Results) pageSection() string {
-	if len(r.Pages) == 0 {
-		return ""
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "## Page size (crashcheck's is %d)\n\n", checker.PageSize)
-	table := markdown.NewTable("pods", "page", "requests", "CPU of the gate", "CPU of the API server", "CPU of etcd", "time", "bytes", "peak memory")
-	for _, p := range r.Pages {
-		limit := "all"
-		if p.Limit > 0 {
-			limit = fmt.Sprint(p.Limit)
-		}
-		table.Row(markdown.Figure(float64(p.Pods)), limit, markdown.Figure(p.Requests), markdown.Duration(p.CPU), markdown.Duration(p.API),
-			markdown.Duration(p.Store), markdown.Duration(p.Wall.Round(time.Microsecond)), markdown.Bytes(p.Bytes), markdown.Memory(p.Peak))
-	}
-	out.WriteString(table.String())
-	return out.String()
+	return "![When limits are seen](" + limitsChart + ")\n\nSeconds since the start of the recording, at INTERVAL " + streamInterval.String() + ".\n\n" + table.String()
 }

@@ -7,39 +7,41 @@ import (
 	"strings"
 	"testing"
 	"time"
+)
 
-	"github.com/crashcheck/crashcheck/test/bench/streams"
+const (
+	ms         = time.Millisecond
+	recordings = "../../pkg/checker/testdata/traces"
 )
 
 // sample is a small set of results with round figures.
 func sample() Results {
-	r := Results{Machine: Machine{Processor: "Some CPU", Kernel: "6.1", Go: "go1.26", Processors: 2}, Took: 10 * time.Minute}
-	for _, pods := range []int{10, 100, 1000} {
+	r := Results{
+		Machine: Machine{Processor: "Some CPU", Kernel: "6.1", Go: "go1.26", Processors: 2}, Took: 10 * time.Minute,
+		Server: "v1.37.2", OldestServer: "v1.29.15",
+	}
+	for _, s := range []Scenario{{10, 0}, {1000, 0}, {10, 5000}} {
+		n := time.Duration(s.Pods)
 		for i, rival := range rivals {
-			r.Rivals = append(r.Rivals, RivalCost{
-				Rival: rival.name, Pods: pods, CPU: time.Duration(pods) * []time.Duration{10, 1000, 50, 5}[i] * time.Microsecond,
-				API: time.Millisecond, RunCPU: time.Millisecond, RunWall: time.Millisecond, Bytes: 1000, Peak: []int64{8, 64, 32, 4}[i] << 20,
+			r.Checks = append(r.Checks, Check{
+				Rival: rival.name, Scenario: s, Gate: n * []time.Duration{10, 1000, 50, 5}[i] * time.Microsecond,
+				API: n * []time.Duration{200, 500, 205, 200}[i] * time.Microsecond, APIError: n * 10 * time.Microsecond,
+				Etcd: []time.Duration{0, 20 * ms, 0, 0}[i], EtcdError: ms / 10,
+				Bytes: []float64{102e3, 200e3, 100e3, 100e3}[i], Peak: []int64{16, 64, 32, 4}[i] << 20,
 			})
 		}
+		r.Checks = append(r.Checks, Check{Rival: jsonName, Scenario: s, Gate: n * ms, Peak: 33 << 20})
+		r.OldestChecks = append(r.OldestChecks,
+			Check{Rival: crashcheckName, Scenario: s, API: 40 * ms, APIError: ms}, Check{Rival: typedName, Scenario: s, API: 20 * ms, APIError: ms})
 	}
-	r.Rivals = append(r.Rivals, RivalCost{Rival: compressed.name, Pods: 100, CPU: time.Millisecond, API: 2 * time.Millisecond, Bytes: 100})
-	r.Latency = []Latency{{crashcheckName, 100, 10, 500 * time.Millisecond, time.Second}, {kubectlName, 100, 8, time.Second, 2 * time.Second}}
-	r.Sizes = []Size{{crashcheckName, 10_000_000, 10_050_000}, {kubectlName, 60_000_000, 0}, {typedName, 30_000_000, 0}, {floorName, 5_000_000, 0}}
-	r.Pages = []PageCost{{Pods: 1000, Limit: 0, Requests: 1, CPU: time.Millisecond}}
-	r.Streams = []streams.Seen{
-		{Stream: "looping", Ended: 100, Crashes: []float64{5, 5, 10, 30, 50, 100}, Restarts: []float64{5, 10, 30, 50}},
-		{Stream: "healthy", Ended: 10},
+	for i, rival := range rivals[:3] {
+		r.Runs = append(r.Runs, Run{Rival: rival.name, Pods: 10, Gate: []time.Duration{60, 6000, 120}[i] * ms, Bytes: 6e6, GateCheck: ms, APICheck: 3 * ms})
 	}
-	r.Fleet = Fleet{
-		Gates: 500, Wanted: 1000, ReplicaSets: 50, Pods: 100,
-		Costs: []FleetCost{
-			{Way: "poll", Interval: 5 * time.Second, API: 0.5, Requests: 100, Bytes: 1e6},
-			{Way: "poll", Interval: 30 * time.Second, API: 0.1, Requests: 20, Bytes: 2e5},
-			{Way: "watch", API: 0.005, Bytes: 1e3},
-			{Way: "watch", API: 0.01, Bytes: 1e4, Changes: 20},
-		},
-		Watch: WatchFindings{Bookmarks: 500, MedianBookmarkGap: time.Minute, ShortestBookmarkGap: 59 * time.Second, LongestBookmarkGap: 61 * time.Second,
-			MedianSilence: time.Minute, LongestSilence: 61 * time.Second},
+	r.Latency = []Latency{{crashcheckName, 100, 10, 500 * ms, time.Second}, {kubectlName, 100, 8, time.Second, 2 * time.Second}}
+	r.Compression = []Compression{{"some pods", 20, 4000, 400}}
+	r.Streams = []Stream{
+		{Name: "looping", Ended: 100, Crashes: []float64{5, 5, 10, 30, 50, 100}, Restarts: []float64{5, 10, 30, 50}},
+		{Name: "healthy", Ended: 10},
 	}
 	return r
 }
@@ -54,120 +56,205 @@ func wantLines(t *testing.T, page string, lines ...string) {
 	}
 }
 
-func TestTheSummaryHasRatiosFirst(t *testing.T) {
+func TestTheSummaryHasEveryColumnWithItsAim(t *testing.T) {
 	wantLines(t, sample().summary(),
-		`|  | against kubectl \| jq | crashcheck | kubectl \| jq | typed clientset | bare HTTP |`,
-		`| CPU for a check of 10 pods | **1/100** | 100 µs | 10 ms | 500 µs | 50 µs |`,
-		`| CPU for a check of 1,000 pods | **1/100** | 10 ms | 1 s | 50 ms | 5 ms |`,
-		`| peak memory at 1,000 pods | **1/8.0** | 8 MiB | 64 MiB | 32 MiB | 4 MiB |`,
-		`| verdict after the limit-th crash, at the latest (INTERVAL 1 s) | **1/2.0** | 1 s | 2 s |  |  |`,
-		`| size on disk | **1/6.0** | 10 MB | 60 MB | 30 MB | 5 MB |`,
+		`| per check | pods | against kubectl \| jq | crashcheck | kubectl \| jq | typed clientset | bare HTTP | aim | reached |`,
+		`| CPU of the gate | 10 | **1/100** | 100 µs | 10 ms | 500 µs | 50 µs | ≤ 1/80 of kubectl \| jq, < typed | yes |`,
+		`| CPU of kube-apiserver | 10 | **1/2.5** | 2 ms | 5 ms | 2.05 ms | 2 ms | < both | level |`,
+		`| CPU of kube-apiserver | 1,000 | **1/2.5** | 200 ms | 500 ms | 205 ms | 200 ms | ≤ 1/2 of kubectl \| jq, < typed | level |`,
+		`| CPU of etcd | 10 among 5,010 | **–** | < 100 µs | 20 ms | < 100 µs | < 100 µs | ≤ 2 ms | yes |`,
+		`| bytes on the wire | 10 | **1/2.0** | 102 kB | 200 kB | 100 kB | 100 kB | < kubectl \| jq, ≤ typed | yes |`,
+		`| peak memory | 10 | **1/4.0** | 16 MiB | 64 MiB | 32 MiB | 4 MiB | ≤ 16 MiB | yes |`,
+		`| peak memory, JSON answers | 10 | **1/1.9** | 33 MiB | 64 MiB | 32 MiB | 4 MiB | ≤ 32 MiB | **no** |`,
+		`| peak memory, JSON answers | 1,000 | **1/1.9** | 33 MiB | 64 MiB | 32 MiB | 4 MiB | ≤ 36 MiB | yes |`,
+		`| limit-th crash to exit, INTERVAL 1s, latest | 100 |  | 1 s | 2 s |  |  | ≤ INTERVAL + 0.1 s | yes |`,
+		`| CPU of the gate | 10 | **1/100** | 60 ms | 6 s | 120 ms |`,
 	)
 }
 
-func TestCompressionIsCompared(t *testing.T) {
-	page := sample().compressionTable()
-	wantLines(t, page, `| 100 | 500 µs | 1 ms | 1 ms | 2 ms | 1 kB | 0.1 kB |`)
-	if strings.Contains(page, "| 1,000 |") {
-		t.Errorf("what was not measured is compared:\n%s", page)
-	}
-}
-
-func TestFleetFiguresAreScaledAndWatchingIsCompared(t *testing.T) {
-	page := sample().fleetSection()
-	wantLines(t, page,
-		`| poll every 5 s, pods quiet | 1 | 0 | 0 | 200 | 2 MB | 0 |`,
-		`| poll every 60 s, halved, pods quiet | 0.1 | 0 | 0 | 20 | 200 kB | 0 |`,
-		// 61 lists of 5 ms and 10 kB.
-		`| poll every 5 s | **1.0×** | 305 ms | 610 kB | 61 |`,
-		// 2 lists, and a five hundredth of the watch for 300 s.
-		`| watch, pods quiet | **1/23** | 13 ms | 20.6 kB | 3 |`,
-		`| watch, 20 changes/s | **1/19** | 16 ms | 26 kB | 3 |`,
-	)
-	for _, text := range []string{"500 gates ran at once", "1,000 at INTERVAL 5 s are more than this machine can hold", "Bookmarks came every 60 s (59 to 61 s)"} {
-		if !strings.Contains(page, text) {
-			t.Errorf("it does not say %q:\n%s", text, page)
+func TestAimsAreReachedAtTheirLimitAndNotBeyond(t *testing.T) {
+	kubectl := Check{Gate: 80 * ms, API: 20 * ms, Bytes: 200, Peak: 1 << 30}
+	typed := Check{Gate: 2 * ms, API: 10 * ms, Bytes: 100}
+	small, large := Scenario{10, 5000}, Scenario{5000, 0}
+	for _, test := range []struct {
+		claim    string
+		figure   figure
+		scenario Scenario
+		ours     Check
+		want     mark
+	}{
+		{"an 80th of kubectl's CPU", gateCPU, small, Check{Gate: ms}, yes},
+		{"more than an 80th", gateCPU, small, Check{Gate: ms + 1}, no},
+		{"as much as the typed clientset", gateCPU, small, Check{Gate: 2 * ms}, no},
+		{"less of the API server than both", apiCPU, small, Check{API: 9 * ms}, yes},
+		{"more of the API server than the typed clientset", apiCPU, small, Check{API: 11 * ms}, no},
+		{"more, but within the error", apiCPU, small, Check{API: 11 * ms, APIError: ms}, level},
+		{"less than half of kubectl's", apiCPU, large, Check{API: 9 * ms}, yes},
+		{"more than half of kubectl's", apiCPU, large, Check{API: 11 * ms}, no},
+		{"2 ms of etcd", etcdCPU, large, Check{Etcd: 2 * ms}, yes},
+		{"more of etcd", etcdCPU, large, Check{Etcd: 2*ms + 1}, no},
+		{"as many bytes as the typed clientset", wireBytes, small, Check{Bytes: 103}, yes},
+		{"more bytes than the typed clientset", wireBytes, small, Check{Bytes: 104}, no},
+		{"as many bytes as kubectl", wireBytes, small, Check{Bytes: 200}, no},
+		{"16 MiB for 10 pods", peakMemory, small, Check{Peak: 16 << 20}, yes},
+		{"more for 10 pods", peakMemory, small, Check{Peak: 16<<20 + 1}, no},
+		{"18 MiB for 5,000 pods", peakMemory, large, Check{Peak: 18 << 20}, yes},
+		{"more for 5,000 pods", peakMemory, large, Check{Peak: 18<<20 + 1}, no},
+		{"twice that for JSON", jsonPeak, large, Check{Peak: 36 << 20}, yes},
+	} {
+		if got := test.figure.aim(test.scenario).reached(test.ours, kubectl, typed); got != test.want {
+			t.Errorf("%s: %s, want %s", test.claim, got, test.want)
 		}
 	}
 }
 
-func TestLimitsThatAreNeverSeenAreSaid(t *testing.T) {
-	page := sample().streamSection()
-	wantLines(t, page, `| looping | 5 / 5 s | 5 / 10 s | 10 / 30 s | 30 / 50 s | 50 s / not within 100 s | 100 s / not within 100 s |`)
-	if strings.Contains(page, "healthy") {
-		t.Errorf("a stream without crashes is compared:\n%s", page)
+func TestAFigureWithinItsErrorIsABound(t *testing.T) {
+	for _, test := range []struct {
+		check Check
+		want  string
+	}{
+		{Check{Rival: "r", API: 10 * ms, APIError: ms}, "10 ms ± 1 ms"},
+		{Check{Rival: "r", API: ms, APIError: 2 * ms}, "< 2 ms"},
+		{Check{Rival: "r", API: -ms}, "< 10 µs"},
+		{Check{}, ""},
+	} {
+		if got := apiCPU.cell(test.check, true); got != test.want {
+			t.Errorf("%+v is written %q, want %q", test.check, got, test.want)
+		}
 	}
 }
 
-func TestAReportIsWholeAndPartsThatWereNotMeasuredAreLeftOut(t *testing.T) {
+func TestAWholeRunIsTheStartAndAllItsChecks(t *testing.T) {
+	// Two gates: the first check of each costs 12 with the start, six more cost 2 each.
+	one, many := total{gates: 24 * ms, api: 10 * ms}, total{gates: 48 * ms, api: 70 * ms}
+	got := scaleRun(one, many, 2, 7, [2]float64{1000, 1600}, Run{})
+	if want := (Run{Gate: (12 + 60*2) * ms, API: (5 + 60*5) * ms, Bytes: 7000, GateCheck: 2 * ms, APICheck: 5 * ms}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestIdleUseIsSubtracted(t *testing.T) {
+	begun := time.Now()
+	before := serverCPU{api: 100 * ms, etcd: 50 * ms, at: begun}
+	after := serverCPU{api: 400 * ms, etcd: 60 * ms, at: begun.Add(10 * time.Second)}
+	if api, etcd := after.less(before, idleRate{api: 0.02, etcd: 0.001}); api != 100*ms || etcd != 0 {
+		t.Errorf("%s and %s are left", api, etcd)
+	}
+}
+
+func TestTheMedianOfRoundsHasTheirError(t *testing.T) {
+	got := medianCheck([]Check{{Gate: 1, API: 10, Etcd: 5, Peak: 7}, {Gate: 3, API: 14, Etcd: 5, Peak: 9}, {Gate: 2, API: 12, Etcd: 5, Peak: 8}})
+	if want := (Check{Gate: 2, API: 12, APIError: 1, Etcd: 5, Peak: 8}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestTheReportIsCompleteAndLeavesOutPartsThatWereNotMeasured(t *testing.T) {
 	folder := t.TempDir()
 	if err := sample().writeReport(folder); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"RESULTS.md", "SUMMARY.md", cpuChart, memoryChart, limitsChart} {
+	for _, name := range []string{"SUMMARY.md", "cpu.svg", "api.svg", "memory.svg", limitsChart} {
 		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	read := func() string {
+		page, err := os.ReadFile(filepath.Join(folder, "RESULTS.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(page)
+	}
+	wantLines(t, read(),
+		`## A check: Kubernetes v1.37.2`,
+		`| CPU of kube-apiserver | 10 | **1/2.5** | 2 ms ± 100 µs | 5 ms ± 100 µs | 2.05 ms ± 100 µs | 2 ms ± 100 µs | < both | level |`,
+		`| CPU of the gate, JSON answers | 10 |  | 10 ms |  |  |  |  |  |`,
+		`## A check: Kubernetes v1.29.15`,
+		`| CPU of kube-apiserver | 10 among 5,010 | **2.0×** | 40 ms ± 1 ms | 20 ms ± 1 ms |`,
+		`| crashcheck | 1 ms | 100 µs | 3 ms | 2 ms |`,
+		`| some pods | 20 | 4,000 | 400 | 1/10 |`,
+		`| looping | 5 / 5 s | 5 / 10 s | 10 / 30 s | 30 / 50 s | 50 s / not within 100 s | 100 s / not within 100 s |`,
+	)
+	if strings.Contains(read(), "healthy") {
+		t.Error("a stream without crashes is compared")
+	}
 	if err := (Results{}).writeReport(folder); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(folder, "RESULTS.md"))
-	if err != nil || strings.Contains(string(page), "\n## ") {
-		t.Errorf("a report of nothing is %s, %v", page, err)
+	if page := read(); strings.Contains(page, "\n## ") {
+		t.Errorf("a report of nothing is %s", page)
+	}
+}
+
+func TestACrashIsSeenAtTheNextCheck(t *testing.T) {
+	if got, want := seenAt([]float64{0.1, 5, 5.1, 27, 40, 41, 42}), []float64{5, 5, 10, 30, 40, 45}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	all, err := readStreams(filepath.Join(recordings, "expected.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looping := (Results{Streams: all}).loopingStreams(); len(looping) == 0 || len(looping) == len(all) {
+		t.Errorf("%d of %d streams reach limit %d", len(looping), len(all), mostLimit)
+	}
+}
+
+func TestRecordedReplicaSetsCompress(t *testing.T) {
+	sets, err := recordedReplicaSets(recordings)
+	if err != nil || len(sets) == 0 {
+		t.Fatalf("%d ReplicaSets, %v", len(sets), err)
+	}
+	got, err := compress("recorded", sets)
+	if err != nil || got.Pods < 2*len(sets) || got.Gzip <= 0 || got.Plain < 3*got.Gzip {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func TestResultsAreKept(t *testing.T) {
 	folder := t.TempDir()
-	if got, err := readResults(folder); err != nil || len(got.Rivals) != 0 {
+	if got, err := readResults(folder); err != nil || len(got.Checks) != 0 {
 		t.Errorf("without a file: %+v, %v", got, err)
 	}
 	if err := sample().write(folder); err != nil {
 		t.Fatal(err)
 	}
 	got, err := readResults(folder)
-	if err != nil || got.summary() != sample().summary() || got.fleetSection() != sample().fleetSection() {
+	if err != nil || got.summary() != sample().summary() || got.oldestTable() != sample().oldestTable() {
 		t.Errorf("what is read back differs, %v", err)
 	}
 }
 
-func TestChoose(t *testing.T) {
+func TestPartsAreChosenByNameAndKeepTheirOrder(t *testing.T) {
 	if all, err := choose(""); err != nil || len(all) != len(parts) {
 		t.Errorf("%d parts, %v", len(all), err)
 	}
-	two, err := choose("sizes,pages")
-	if err != nil || len(two) != 2 || two[0].name != "sizes" || two[1].name != "pages" {
+	two, err := choose("latency,runs")
+	if err != nil || len(two) != 2 || two[0].name != "runs" || two[1].name != "latency" {
 		t.Errorf("got %v, %v", two, err)
 	}
-	if _, err := choose("pages,nonsense"); err == nil {
+	if _, err := choose("runs,nonsense"); err == nil {
 		t.Error("a part that does not exist is chosen")
-	}
-}
-
-func TestLibrariesAreThePathsThatLddPrints(t *testing.T) {
-	const ldd = "\tlinux-vdso.so.1 (0x00007ffd)\n\tlibjq.so.1 => /lib/x86_64-linux-gnu/libjq.so.1 (0x00007f1c)\n\t/lib64/ld-linux-x86-64.so.2 (0x00007f1d)\n"
-	if got, want := libraries(ldd), []string{"/lib/x86_64-linux-gnu/libjq.so.1", "/lib64/ld-linux-x86-64.so.2"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestAProgramThatSeesTooLittleIsFoundOut(t *testing.T) {
 	for _, test := range []struct {
-		name, stdout string
-		good         bool
+		rival  rival
+		stdout string
+		good   bool
 	}{
-		{crashcheckName, `{"Crashes":0,"verdict":"pass","reason":"","pods":100,"x":1}`, true},
-		{crashcheckName, `{"Crashes":0,"verdict":"pass","reason":"","pods":10,"x":1}`, false},
-		{crashcheckName, `{"Crashes":0,"verdict":"inconclusive","reason":"","pods":100,"x":1}`, false},
-		{typedName, `{"Crashes":0,"pods":100}`, true},
-		{typedName, `{"Crashes":0,"pods":0}`, false},
-		{kubectlName, `{ "Crashes": 0 }`, true},
-		{kubectlName, `{ "Crashes": null }`, false},
-		{floorName, ``, true},
+		{crashcheckRival, `{"Crashes":0,"verdict":"pass","reason":"","pods":100,"x":1}`, true},
+		{crashcheckRival, `{"Crashes":0,"verdict":"pass","reason":"","pods":10,"x":1}`, false},
+		{crashcheckRival, `{"Crashes":0,"verdict":"inconclusive","reason":"","pods":100,"x":1}`, false},
+		{typedRival, `{"Crashes":0,"pods":100}`, true},
+		{typedRival, `{"Crashes":0,"pods":0}`, false},
+		{kubectlRival, `{ "Crashes": 0 }`, true},
+		{kubectlRival, `{ "Crashes": null }`, false},
+		{floorRival, ``, true},
 	} {
-		if err := checkReport(test.name, 100, []byte(test.stdout)); (err == nil) != test.good {
-			t.Errorf("%s with %s: %v", test.name, test.stdout, err)
+		if err := test.rival.checkReport(100, []byte(test.stdout)); (err == nil) != test.good {
+			t.Errorf("%s with %s: %v", test.rival.name, test.stdout, err)
 		}
 	}
 }

@@ -6,22 +6,21 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/crashcheck/crashcheck/test/bench/streams"
 )
 
-// Results is all that has been measured; results.json keeps it, so that the
-// tables and charts can be made anew.
+// Results is all that has been measured. results.json keeps it, so that the
+// tables and charts can be made again.
 type Results struct {
 	Machine Machine
 	Quick   bool
 	Took    time.Duration
-	Rivals  []RivalCost
-	Latency []Latency
-	Pages   []PageCost
-	Fleet   Fleet
-	Streams []streams.Seen
-	Sizes   []Size
+	// Server and OldestServer are the versions of the API servers.
+	Server, OldestServer string
+	Checks, OldestChecks []Check
+	Runs                 []Run
+	Latency              []Latency
+	Compression          []Compression
+	Streams              []Stream
 }
 
 const resultsFile = "results.json"
@@ -47,4 +46,25 @@ func (r Results) write(folder string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(folder, resultsFile), append(data, '\n'), 0o644)
+}
+
+// check finds what one check costs; it is the zero Check if that was not measured.
+func check(checks []Check, rival string, s Scenario) Check {
+	for _, c := range checks {
+		if c.Rival == rival && c.Scenario == s {
+			return c
+		}
+	}
+	return Check{}
+}
+
+// measuredScenarios are those of crashcheck.
+func measuredScenarios(checks []Check) []Scenario {
+	var all []Scenario
+	for _, c := range checks {
+		if c.Rival == crashcheckName {
+			all = append(all, c.Scenario)
+		}
+	}
+	return all
 }

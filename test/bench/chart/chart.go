@@ -3,23 +3,15 @@
 package chart
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
-	"image/color"
+	"html"
 	"math"
-	"os"
+	"slices"
 	"strings"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/text"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Series is one line.
+// Series is one line of a chart.
 type Series struct {
 	Name   string
 	Points []Point
@@ -29,198 +21,183 @@ type Series struct {
 // Point is a place in a chart, in the units of its axes.
 type Point struct{ X, Y float64 }
 
-// Style is how a line looks. The colours can be told apart by people who see
-// red and green alike.
+// Style is how a line looks.
 type Style struct {
-	Color  color.RGBA
-	Width  vg.Length
+	Color  string
+	Width  float64
 	Dashed bool
 }
 
-// The styles of the charts: the product's is the heaviest.
+// The styles of the charts: the product's line is the heaviest. The colours can
+// be told apart by people who see red and green alike.
 var (
-	Ours   = Style{Color: color.RGBA{0x00, 0x5f, 0xb0, 0xff}, Width: 2.5}
-	Theirs = Style{Color: color.RGBA{0xc8, 0x4e, 0x00, 0xff}, Width: 1.5}
-	Third  = Style{Color: color.RGBA{0x00, 0x7d, 0x5a, 0xff}, Width: 1.5}
-	Least  = Style{Color: color.RGBA{0x66, 0x66, 0x66, 0xff}, Width: 1.2, Dashed: true}
+	Ours   = Style{Color: "#005fb0", Width: 3}
+	Theirs = Style{Color: "#c84e00", Width: 2}
+	Third  = Style{Color: "#007d5a", Width: 2}
+	Least  = Style{Color: "#666666", Width: 1.5, Dashed: true}
+	grid   = Style{Color: "#dddddd", Width: 1}
+	ink    = "#222222"
 )
 
-func (s Style) line() draw.LineStyle {
-	line := draw.LineStyle{Color: s.Color, Width: s.Width}
-	if s.Dashed {
-		line.Dashes = []vg.Length{4, 3}
+// drawing is an SVG image. Its origin is at the top left.
+type drawing struct {
+	width, height float64
+	body          strings.Builder
+}
+
+func (d *drawing) text(x, y, size float64, anchor, color, text string) {
+	fmt.Fprintf(&d.body, `<text x="%.1f" y="%.1f" font-size="%g" text-anchor="%s" fill="%s">%s</text>`+"\n", x, y, size, anchor, color, html.EscapeString(text))
+}
+
+func (d *drawing) line(style Style, points ...Point) {
+	var path []string
+	for _, p := range points {
+		path = append(path, fmt.Sprintf("%.1f,%.1f", p.X, p.Y))
 	}
-	return line
-}
-
-// Axis is the name of an axis, with its unit, and how its numbers are written.
-type Axis struct {
-	Label  string
-	Format func(float64) string
-}
-
-// LogLog writes a chart with two logarithmic axes.
-func LogLog(path, title string, x, y Axis, series []Series) error {
-	p := newPlot("")
-	p.X.Label.Text = x.Label
-	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = decades{x.Format}, decades{y.Format}
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
-	p.Add(grid)
-	for _, s := range series {
-		points := xys(s.Points)
-		line, err := plotter.NewLine(points)
-		if err != nil {
-			return err
-		}
-		line.LineStyle = s.Style.line()
-		dots, err := plotter.NewScatter(points)
-		if err != nil {
-			return err
-		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: s.Style.Color, Radius: 2.5, Shape: draw.CircleGlyph{}}
-		p.Add(line, dots)
+	dashes := ""
+	if style.Dashed {
+		dashes = ` stroke-dasharray="5 4"`
 	}
-	// Whole decades, and room at the right for the names.
-	p.X.Min, p.X.Max = p.X.Min*0.8, p.X.Max*5
-	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(p.Y.Min))), math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
-	p.Add(names(endLabels(series, math.Pow(p.Y.Max/p.Y.Min, 0.055))))
-	canvas := vgsvg.New(18*vg.Centimeter, 11*vg.Centimeter)
-	whole := onWhite(canvas)
-	// The library leaves too much room beside a logarithmic axis that has a
-	// name, and people read level text more easily.
-	drawHead(whole, title, headPart{y.Label, color.RGBA{A: 0xff}})
-	p.Draw(draw.Crop(whole, 6, -10, 6, -headHeight))
-	return write(path, canvas)
+	fmt.Fprintf(&d.body, `<polyline points="%s" fill="none" stroke="%s" stroke-width="%g"%s/>`+"\n", strings.Join(path, " "), style.Color, style.Width, dashes)
 }
 
-// label is a text beside a point.
-type label struct {
-	text  string
-	at    Point
-	color color.RGBA
+func (d *drawing) dot(style Style, p Point) {
+	fmt.Fprintf(&d.body, `<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`+"\n", p.X, p.Y, style.Color)
 }
 
-// endLabels are the names of the series, each at the end of its line, moved
-// apart by at least this factor where lines end close together.
-func endLabels(series []Series, apart float64) []label {
-	var labels []label
+func (d *drawing) bytes() []byte {
+	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" font-family="Liberation Sans, Arial, Helvetica, sans-serif">
+<rect width="100%%" height="100%%" fill="#ffffff"/>
+%s</svg>
+`, d.width, d.height, d.body.String())
+}
+
+// scale maps the values low to high to the places from to to.
+type scale struct{ low, high, from, to float64 }
+
+func (s scale) at(value float64) float64 {
+	return s.from + (value-s.low)/(s.high-s.low)*(s.to-s.from)
+}
+
+// LogLog draws lines between two logarithmic axes, whose numbers are written by
+// these functions.
+func LogLog(title, xLabel string, writeX, writeY func(float64) string, series []Series) []byte {
+	d := &drawing{width: 720, height: 420}
+	d.text(16, 28, 16, "start", ink, title)
+	var xs, ys []float64
 	for _, s := range series {
-		if len(s.Points) == 0 {
+		for _, p := range s.Points {
+			xs, ys = append(xs, math.Log10(p.X)), append(ys, math.Log10(p.Y))
+		}
+	}
+	if len(xs) == 0 {
+		return d.bytes()
+	}
+	x := scale{slices.Min(xs), slices.Max(xs), 80, 570}
+	y := scale{math.Floor(slices.Min(ys)), math.Ceil(slices.Max(ys)), 370, 50}
+	if x.low == x.high || y.low == y.high { // one point
+		x.high, y.high = x.high+1, y.high+1
+	}
+	for decade := math.Ceil(x.low); decade <= x.high; decade++ {
+		d.line(grid, Point{x.at(decade), y.from}, Point{x.at(decade), y.to})
+		d.text(x.at(decade), y.from+18, 12, "middle", ink, writeX(math.Pow(10, decade)))
+	}
+	for decade := y.low; decade <= y.high; decade++ {
+		d.line(grid, Point{x.from, y.at(decade)}, Point{x.to, y.at(decade)})
+		d.text(x.from-10, y.at(decade)+4, 12, "end", ink, writeY(math.Pow(10, decade)))
+	}
+	d.text(x.to, y.from+38, 12, "end", ink, xLabel)
+	var names []label
+	for _, s := range series {
+		var line []Point
+		for _, p := range s.Points {
+			line = append(line, Point{x.at(math.Log10(p.X)), y.at(math.Log10(p.Y))})
+		}
+		if len(line) == 0 {
 			continue
 		}
-		end := s.Points[len(s.Points)-1]
-		labels = append(labels, label{s.Name, Point{end.X * 1.12, end.Y}, s.Style.Color})
-	}
-	for range labels { // each pass settles at least one
-		for i := range labels {
-			for j := range labels {
-				a, b := &labels[i], &labels[j]
-				if i != j && a.at.Y >= b.at.Y && a.at.Y < b.at.Y*apart {
-					middle := math.Sqrt(a.at.Y * b.at.Y)
-					a.at.Y, b.at.Y = middle*math.Sqrt(apart), middle/math.Sqrt(apart)
-				}
-			}
+		d.line(s.Style, line...)
+		for _, p := range line {
+			d.dot(s.Style, p)
 		}
+		names = append(names, label{s.Name, line[len(line)-1].Y, s.Style.Color})
+	}
+	for _, name := range spread(names, 16) {
+		d.text(x.to+12, name.y+4, 13, "start", name.color, name.text)
+	}
+	return d.bytes()
+}
+
+// label is the name of a line at this height.
+type label struct {
+	text  string
+	y     float64
+	color string
+}
+
+// spread moves labels apart, downward, by at least this distance.
+func spread(labels []label, apart float64) []label {
+	slices.SortFunc(labels, func(a, b label) int { return cmp.Compare(a.y, b.y) })
+	for i := 1; i < len(labels); i++ {
+		labels[i].y = max(labels[i].y, labels[i-1].y+apart)
 	}
 	return labels
 }
 
-// names draws labels, without asking for room around the plot.
-type names []label
-
-func (n names) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	for _, l := range n {
-		style := p.X.Label.TextStyle
-		style.Color, style.Font.Size = l.color, 11
-		style.XAlign, style.YAlign = text.XLeft, text.YCenter
-		c.FillText(style, vg.Point{X: x(l.at.X), Y: y(l.at.Y)}, l.text)
-	}
+// Tile is one small chart among several: when each limit is seen, in two ways
+// of counting. The limits are 1, 2, and so on.
+type Tile struct {
+	Title string
+	// Ours and Theirs are the seconds at which the limits are seen.
+	Ours, Theirs []float64
+	// Ended is when the recording ends.
+	Ended float64
 }
 
-var faint = color.RGBA{0xdd, 0xdd, 0xdd, 0xff}
-
-func newPlot(title string) *plot.Plot {
-	p := plot.New()
-	p.Title.Text = title
-	p.BackgroundColor = color.White
-	p.Title.TextStyle.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 12}
-	p.Title.Padding = 6
-	for _, style := range []*text.Style{&p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
-		style.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 9}
+// Steps draws tiles in rows of four, all with the same axes.
+func Steps(title, ours, theirs string, limits int, tiles []Tile) []byte {
+	const columns, width, height, head = 4, 200.0, 170.0, 60.0
+	rows := (len(tiles) + columns - 1) / columns
+	d := &drawing{width: columns * width, height: head + float64(rows)*height}
+	d.text(16, 26, 15, "start", ink, title)
+	d.text(16, 48, 13, "start", Ours.Color, ours)
+	d.text(130, 48, 13, "start", Theirs.Color, theirs)
+	longest := 0.0
+	for _, t := range tiles {
+		longest = max(longest, t.Ended)
 	}
-	return p
-}
-
-func xys(points []Point) plotter.XYs {
-	all := make(plotter.XYs, len(points))
-	for i, p := range points {
-		all[i] = plotter.XY{X: p.X, Y: p.Y}
-	}
-	return all
-}
-
-// decades puts a tick with a number at each power of ten, and small ones between.
-type decades struct{ format func(float64) string }
-
-func (d decades) Ticks(low, high float64) []plot.Tick {
-	var ticks []plot.Tick
-	for exponent := math.Floor(math.Log10(low)); exponent <= math.Ceil(math.Log10(high)); exponent++ {
-		for digit := 1.0; digit < 10; digit++ {
-			value := digit * math.Pow(10, exponent)
-			if value < low*0.999 || value > high*1.001 {
-				continue
+	for i, t := range tiles {
+		left, top := float64(i%columns)*width, head+float64(i/columns)*height
+		x := scale{0, longest, left + 30, left + width - 14}
+		y := scale{0, float64(limits), top + height - 40, top + 30}
+		d.text(left+30, top+18, 12, "start", ink, t.Title)
+		for limit := range limits + 1 {
+			d.line(grid, Point{x.from, y.at(float64(limit))}, Point{x.to, y.at(float64(limit))})
+			d.text(x.from-6, y.at(float64(limit))+4, 10, "end", ink, fmt.Sprint(limit))
+		}
+		for seconds := 0.0; seconds <= longest; seconds += 100 {
+			d.text(x.at(seconds), y.from+14, 10, "middle", ink, fmt.Sprint(seconds))
+		}
+		d.text(x.to, y.from+28, 10, "end", ink, "seconds")
+		// The product's line is drawn last, above the other where both agree.
+		for _, line := range []Series{{Points: stairs(t.Theirs, t.Ended), Style: Theirs}, {Points: stairs(t.Ours, t.Ended), Style: Ours}} {
+			for i, p := range line.Points {
+				line.Points[i] = Point{x.at(min(p.X, longest)), y.at(p.Y)}
 			}
-			tick := plot.Tick{Value: value}
-			if digit == 1 {
-				tick.Label = d.format(value)
-			}
-			ticks = append(ticks, tick)
+			d.line(line.Style, line.Points...)
 		}
 	}
-	return ticks
+	return d.bytes()
 }
 
-// onWhite makes all of the canvas white, margins included.
-func onWhite(canvas *vgsvg.Canvas) draw.Canvas {
-	whole := draw.New(canvas)
-	whole.SetColor(color.White)
-	whole.Fill(whole.Rectangle.Path())
-	return whole
-}
-
-// headHeight is the room for drawHead.
-const headHeight = 50
-
-// headPart is a piece of the line below the title.
-type headPart struct {
-	text  string
-	color color.RGBA
-}
-
-// drawHead writes the title, and below it these parts in their colours.
-func drawHead(c draw.Canvas, title string, parts ...headPart) {
-	style := newPlot("").Title.TextStyle
-	style.XAlign, style.YAlign = text.XLeft, text.YTop
-	at := vg.Point{X: c.Min.X + 10, Y: c.Max.Y - 6}
-	c.FillText(style, at, title)
-	style.Font.Size = 10
-	at.Y -= 20
-	for _, part := range parts {
-		style.Color = part.color
-		c.FillText(style, at, part.text)
-		at.X += style.Width(part.text) + 24
+// stairs is the line that goes up by one at each of these times, until the end.
+func stairs(times []float64, end float64) []Point {
+	points := []Point{{0, 0}}
+	for i, at := range times {
+		points = append(points, Point{at, float64(i)}, Point{at, float64(i + 1)})
 	}
-}
-
-func write(path string, canvas *vgsvg.Canvas) error {
-	var out bytes.Buffer
-	if _, err := canvas.WriteTo(&out); err != nil {
-		return fmt.Errorf("draw %s: %w", path, err)
+	if last := points[len(points)-1]; last.X < end {
+		points = append(points, Point{end, last.Y})
 	}
-	// Where the font is missing, one of the same widths should take its place.
-	svg := strings.ReplaceAll(out.String(), "font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;")
-	return os.WriteFile(path, []byte(svg), 0o644)
+	return points
 }

@@ -1,12 +1,11 @@
 package chart
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,72 +23,36 @@ func TestStairsGoUpAtEachTime(t *testing.T) {
 	}
 }
 
-func TestDecadesAreLabelled(t *testing.T) {
-	var labelled []string
-	for _, tick := range (decades{func(v float64) string { return fmt.Sprint(v) }}).Ticks(8, 1000) {
-		if tick.Label != "" {
-			labelled = append(labelled, tick.Label)
-		}
-	}
-	if want := []string{"10", "100", "1000"}; !slices.Equal(labelled, want) {
-		t.Errorf("the labels are %v, want %v", labelled, want)
-	}
-}
-
 func TestLabelsDoNotCoverEachOther(t *testing.T) {
-	var series []Series
-	for i, y := range []float64{10, 10.1, 10.2, 500} {
-		series = append(series, Series{Name: fmt.Sprint(i), Points: []Point{{1, y}}})
-	}
-	const apart = 1.3
-	labels := endLabels(append(series, Series{Name: "empty"}), apart)
-	if len(labels) != 4 {
-		t.Fatalf("%d labels", len(labels))
-	}
-	if labels[3].at.Y != 500 {
-		t.Errorf("a label that is alone has been moved to %v", labels[3].at.Y)
-	}
 	var heights []float64
-	for _, l := range labels {
-		heights = append(heights, l.at.Y)
+	for _, l := range spread([]label{{y: 300}, {y: 101}, {y: 100}, {y: 102}}, 16) {
+		heights = append(heights, l.y)
 	}
-	slices.Sort(heights)
-	for i := range heights[1:] {
-		if heights[i+1] < heights[i]*apart*0.9 {
-			t.Errorf("two labels are at %v and %v", heights[i], heights[i+1])
-		}
+	if want := []float64{100, 116, 132, 300}; !slices.Equal(heights, want) {
+		t.Errorf("they are at %v, want %v", heights, want)
 	}
 }
 
-func TestChartsAreWholeAndNameTheirLines(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "chart.svg")
+func TestChartsAreWellFormedAndNameTheirLines(t *testing.T) {
 	number := func(v float64) string { return fmt.Sprint(v) }
-	err := LogLog(path, "A title", Axis{"pods", number}, Axis{"CPU", number}, []Series{
-		{"one", []Point{{10, 1}, {100, 10}}, Ours}, {"two", []Point{{10, 40}, {100, 400}}, Least},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantTexts(t, path, "A title", "pods", "CPU", "one", "two", "100")
-	err = Steps(path, "Another", "ours", "theirs", 6, 2, []Tile{
-		{Title: "first", Ours: []float64{5, 10}, Theirs: []float64{5, 30}, Ended: 40}, {Title: "second", Ended: 20}, {Title: "third", Ended: 20},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantTexts(t, path, "Another", "ours", "theirs", "first", "second", "third", "seconds", "limit seen")
+	wantTexts(t, LogLog("A title", "pods", number, number, []Series{
+		{"one", []Point{{10, 1}, {100, 10}}, Ours}, {"kubectl & jq", []Point{{10, 40}, {100, 400}}, Least}, {"none", nil, Third},
+	}), "A title", "pods", "one", "kubectl & jq", "1000", "100")
+	wantTexts(t, LogLog("Of one point", "pods", number, number, []Series{{"one", []Point{{10, 1}}, Ours}}), "one")
+	wantTexts(t, LogLog("Of nothing", "pods", number, number, nil), "Of nothing")
+	wantTexts(t, Steps("Another", "ours", "theirs", 6, []Tile{
+		{Title: "first", Ours: []float64{5, 10}, Theirs: []float64{5, 30}, Ended: 40}, {Title: "second", Ended: 120},
+	}), "Another", "ours", "theirs", "first", "second", "seconds", "6", "100")
 }
 
-// wantTexts wants well-formed XML with these texts in it.
-func wantTexts(t *testing.T, path string, texts ...string) {
+// wantTexts wants well-formed XML without NaN and with these texts in it.
+func wantTexts(t *testing.T, svg []byte, texts ...string) {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+		t.Errorf("a place is no number in %s", svg)
 	}
 	var found []string
-	decoder := xml.NewDecoder(strings.NewReader(string(data)))
-	for {
+	for decoder := xml.NewDecoder(bytes.NewReader(svg)); ; {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
 			break

@@ -8,22 +8,19 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// Usage is what a process and its children have used until their end.
+// Usage is what a process and its children have used.
 type Usage struct {
 	// CPU is user and system time, of the children too.
 	CPU time.Duration `json:"cpu"`
-	// Peak is the most memory that one process among them has held, in bytes.
+	// Peak is the peak memory of the largest process among them, in bytes.
 	Peak int64 `json:"peak"`
 	// Wall is the time from the process's start to its end.
 	Wall time.Duration `json:"wall"`
-	// Ended is when the process had ended, in nanoseconds since 1970.
+	// Ended is when the process ended, in nanoseconds since 1970.
 	Ended int64 `json:"ended"`
 }
 
@@ -46,8 +43,8 @@ type Running struct {
 	stdout, stderr bytes.Buffer
 }
 
-// Start starts the command. When ctx ends it is asked to end, and killed if it
-// does not.
+// Start starts the command. When ctx ends, the program gets SIGTERM, and SIGKILL
+// 5 s later.
 func (c Command) Start(ctx context.Context) (*Running, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -68,36 +65,14 @@ func (c Command) Start(ctx context.Context) (*Running, error) {
 	return r, nil
 }
 
-// Signal passes a signal on to the program.
-func (r *Running) Signal(signal syscall.Signal) error { return r.cmd.Process.Signal(signal) }
-
-// PID is the id of the program's process, which the launcher has started.
-func (r *Running) PID() (int, error) {
-	// Linux lists children by the thread that made them.
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", r.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	for _, thread := range threads {
-		data, err := os.ReadFile(thread)
-		if err != nil {
-			return 0, err
-		}
-		if pid, _, _ := strings.Cut(string(data), " "); pid != "" {
-			return strconv.Atoi(pid)
-		}
-	}
-	return 0, fmt.Errorf("find the process of %s: it does not run", r.command.Argv[0])
-}
-
-// Wait waits for the end and returns what was used and standard output. Another
-// exit code than the expected ones is an error.
+// Wait waits for the end and returns the usage and standard output. An exit code
+// that is not an expected one is an error.
 func (r *Running) Wait() (Usage, []byte, error) {
 	defer r.usage.Close()
 	var usage Usage
 	waited := r.cmd.Wait()
 	if err := json.NewDecoder(r.usage).Decode(&usage); err != nil {
-		return usage, nil, fmt.Errorf("run %s: %w, and it does not say what it used: %w\n%s", r.command.Argv[0], waited, err, tail(r.stderr.Bytes()))
+		return usage, nil, fmt.Errorf("run %s: %w, and its usage is unknown: %w\n%s", r.command.Argv[0], waited, err, tail(r.stderr.Bytes()))
 	}
 	codes := r.command.Codes
 	if len(codes) == 0 {

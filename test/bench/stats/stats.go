@@ -3,6 +3,7 @@ package stats
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -11,32 +12,43 @@ type Number interface {
 	~int | ~int64 | ~float64
 }
 
-// Median is the value in the middle, or the mean of the two there. Of nothing
-// it is 0.
-func Median[N Number](values []N) N { return Quantile(values, 0.5) }
-
-// Quantile is the value below which this part of the values lies, on a line
-// between the two nearest ones.
-func Quantile[N Number](values []N, part float64) N {
+// Median is the value in the middle, or the mean of the two in the middle. The
+// median of no values is 0.
+func Median[N Number](values []N) N {
 	if len(values) == 0 {
 		return 0
 	}
 	sorted := slices.SortedFunc(slices.Values(values), cmp.Compare)
-	at := part * float64(len(sorted)-1)
-	below := int(at)
-	if below+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
 	}
-	rest := at - float64(below)
-	return sorted[below] + N(rest*float64(sorted[below+1]-sorted[below]))
+	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Each is what one of the later checks costs, in a program whose run of n
-// checks costs many and whose run of one check costs one: its start is left
-// out. Noise cannot make it negative.
-func Each[N Number](many, one N, n int) float64 {
+// Error is the standard error of the mean of values, 0 for fewer than two.
+func Error[N Number](values []N) N {
+	n := float64(len(values))
 	if n < 2 {
-		return float64(one)
+		return 0
 	}
-	return max(0, float64(many-one)/float64(n-1))
+	sum, squares := 0.0, 0.0
+	for _, value := range values {
+		sum += float64(value)
+	}
+	for _, value := range values {
+		difference := float64(value) - sum/n
+		squares += difference * difference
+	}
+	return N(math.Sqrt(squares / (n - 1) / n))
+}
+
+// Each is what each further check costs, if a run of n checks costs many and a
+// run of one check costs one: the cost of the start is left out. Noise can make
+// it negative. If n is 1, it is the cost of the run.
+func Each[N Number](many, one N, n int) N {
+	if n < 2 {
+		return many
+	}
+	return N(float64(many-one) / float64(n-1))
 }

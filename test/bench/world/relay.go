@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// Relay stands between clients and the API server and counts what goes through
-// it, TLS included, in both directions.
+// Relay passes connections on to the API server and counts the bytes in both
+// directions, TLS included.
 type Relay struct {
-	// Address is what to use for the API server's, as a URL.
+	// Address is a URL that takes the place of the API server's.
 	Address string
 
 	listener net.Listener
@@ -22,22 +22,23 @@ type Relay struct {
 	open  map[net.Conn]bool
 }
 
-// NewRelay listens on loopback, for which the API server's certificate is good.
-func (w *World) NewRelay() (*Relay, error) {
+// NewRelay makes a relay to the server with this URL. It listens on loopback,
+// for which the API server's certificate is valid.
+func NewRelay(server string) (*Relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	r := &Relay{
 		Address:  "https://" + listener.Addr().String(),
-		listener: listener, server: strings.TrimPrefix(w.Config.Host, "https://"),
+		listener: listener, server: strings.TrimPrefix(server, "https://"),
 		open: map[net.Conn]bool{},
 	}
 	go r.serve()
 	return r, nil
 }
 
-// Bytes is what has gone through so far.
+// Bytes is the number of bytes so far.
 func (r *Relay) Bytes() int64 { return r.bytes.Load() }
 
 // Close ends the relay and all its connections.
@@ -82,14 +83,14 @@ func (r *Relay) keep(c net.Conn, open bool) {
 	}
 }
 
-// pass copies until one side closes, and then closes the other.
+// pass copies until one side closes, then closes the other.
 func (r *Relay) pass(to, from net.Conn) {
 	defer to.Close()
 	io.Copy(counted{to, &r.bytes}, from)
 }
 
 // counted counts what is written. It hides the connection's ReadFrom, which
-// would tell only at the end how much it has been.
+// reports the number of bytes only at the end.
 type counted struct {
 	io.Writer
 	bytes *atomic.Int64

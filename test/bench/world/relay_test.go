@@ -6,10 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"k8s.io/client-go/rest"
-
-	"github.com/crashcheck/crashcheck/test/e2e/cluster"
 )
 
 func TestTheRelayCountsBothDirections(t *testing.T) {
@@ -19,7 +15,7 @@ func TestTheRelayCountsBothDirections(t *testing.T) {
 		io.WriteString(w, strings.Repeat("x", size))
 	}))
 	defer server.Close()
-	relay, err := (&World{Cluster: &cluster.Cluster{Config: &rest.Config{Host: server.URL}}}).NewRelay()
+	relay, err := NewRelay(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

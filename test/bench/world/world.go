@@ -1,6 +1,6 @@
-// Package world is what is measured against: a real control plane without
-// controllers or a node, pods as a busy cluster has them, identities as gates
-// have them, and a relay that counts bytes.
+// Package world is what the suite measures against: a real etcd and
+// kube-apiserver without controllers and without a node, pods as a busy cluster
+// has them, credentials as gates have them, and a relay that counts bytes.
 package world
 
 import (
@@ -13,30 +13,39 @@ import (
 	"github.com/crashcheck/crashcheck/test/e2e/cluster"
 )
 
-// name tells this cluster from those of the end-to-end tests.
+// name distinguishes this cluster from those of the end-to-end tests.
 const name = "bench"
+
+// Kubernetes is a version to measure against.
+type Kubernetes struct{ component build.Component }
+
+// The versions that the suite measures against.
+var (
+	Newest = Kubernetes{build.Kubernetes}
+	Oldest = Kubernetes{build.KubernetesOldest}
+)
 
 // World is a running control plane.
 type World struct {
 	*cluster.Cluster
-	// Kubectl is the client of the cluster's version.
+	// Version is the API server's, such as v1.37.2.
+	Version string
+	// Kubectl is the kubectl of the same version; the oldest has none.
 	Kubectl string
-	// Work is a folder for what is made on the way.
+	// Work is a folder for temporary files.
 	Work string
-
-	log io.Writer
 }
 
-// Start starts the control plane, building its components where the cache of
-// the end-to-end tests does not have them. It has to run inside test/e2e,
-// where package build looks for its module.
-func Start(ctx context.Context, log io.Writer) (*World, error) {
+// Start starts etcd and the API server. It builds them if the cache of the
+// end-to-end tests does not have them. The working directory has to be inside
+// test/e2e, where package build looks for its module.
+func Start(ctx context.Context, kubernetes Kubernetes, log io.Writer) (*World, error) {
 	options := cluster.Options{Name: name, WithoutControllers: true, Log: log}
 	var err error
 	if options.Etcd, err = build.Etcd.Build(ctx, log); err != nil {
 		return nil, err
 	}
-	if options.Kubernetes, err = build.Kubernetes.Build(ctx, log); err != nil {
+	if options.Kubernetes, err = kubernetes.component.Build(ctx, log); err != nil {
 		return nil, err
 	}
 	c, err := cluster.Start(ctx, options)
@@ -46,11 +55,14 @@ func Start(ctx context.Context, log io.Writer) (*World, error) {
 	w := &World{
 		Cluster: c,
 		Kubectl: filepath.Join(options.Kubernetes, "kubectl"),
-		// Below the run folder, which Close removes.
-		Work: filepath.Join(c.Dir, "work"),
-		log:  log,
+		Work:    filepath.Join(c.Dir, "work"), // Close removes it
 	}
-	if err := os.MkdirAll(w.Work, 0o755); err != nil {
+	version, err := c.Client.Discovery().ServerVersion()
+	if err == nil {
+		w.Version = version.GitVersion
+		err = os.MkdirAll(w.Work, 0o755)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}

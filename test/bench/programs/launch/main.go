@@ -1,6 +1,6 @@
-// Command launch runs a command and writes what it has used to file
-// descriptor 3, as JSON. It is small: Linux counts the memory of the process
-// that starts another one towards the peak of that other one.
+// Command launch runs a command and writes what the command has used to file
+// descriptor 3, as JSON. It is small because Linux counts the memory of the
+// process that starts another one towards the peak of the other one.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 func main() {
 	cmd := exec.Command(os.Args[1], os.Args[2:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// It does not outlive its launcher, whatever ends that.
+	// It ends with its launcher.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
