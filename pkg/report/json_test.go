@@ -3,9 +3,9 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,38 +15,42 @@ import (
 )
 
 func TestJSONLine(t *testing.T) {
-	const seen = `"checks":61,"failedChecks":0,"pods":3,"namespace":"shop","selector":"pod-template-hash=6fd8d747","elapsedSeconds":301.235,"longestGapSeconds":5.002,`
+	const seen = `"limit":5,"checks":61,"failedChecks":0,"pods":3,"namespace":"shop","selector":"pod-template-hash=6fd8d747","elapsedSeconds":301.235,"longestGapSeconds":5.002,`
+	const nothing = `"checks":0,"failedChecks":0,"pods":0,"namespace":null,"selector":null,"elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`
+	rejected := result(runner.Inconclusive, runner.Rejected)
+	rejected.Err = errors.New("a\n{\"Crashes\":0}\x1b[2J\u009b31m\u202e<&>")
+	unknown := result(runner.Inconclusive, runner.Unobserved)
+	unknown.Outcome = runner.Outcome{Verdict: runner.Inconclusive, Cause: runner.Rejected, Err: errors.New("400"), Plan: runner.Plan{CrashLimit: 1},
+		FailedChecks: 3, Selector: "a=b or c=b", Elapsed: time.Second, LongestGap: time.Second}
+	known := invalid("INTERVAL: required", "DURATION: required")
+	known.Namespace, known.Selector, known.Plan.CrashLimit = "shop", "a=b", 7
+	negative := invalid("CRASH_LIMIT: must be at least 1")
+	negative.Plan.CrashLimit = -3
 	for _, test := range []struct {
 		claim  string
 		result report.Result
 		want   string
 	}{
-		{"a pass shows its zeros", result(runner.Pass, "no crashes within 5m1s, below CRASH_LIMIT 5"),
-			`{"Crashes":0,"verdict":"pass","reason":"no crashes within 5m1s, below CRASH_LIMIT 5","limit":5,` + seen + `"containers":[]}`},
-		{"a fail names its containers, and what is unknown of them is null", result(runner.Fail, "4 crashes", oom, panicked),
-			`{"Crashes":4,"verdict":"fail","reason":"4 crashes","limit":5,` + seen + `"containers":[` +
+		{"a pass shows its zeros", result(runner.Pass, ""), `{"Crashes":0,"verdict":"pass","reason":"no crashes within 5m1s, limit 5",` + seen + `"containers":[]}`},
+		{"a fail names its containers; their unknown values are null", result(runner.Fail, "", oom, panicked, evicted),
+			`{"Crashes":5,"verdict":"fail","reason":"5 crashes in 3 of 3 pods, limit 5; worst: web-6fd8d747-abcde/app (3 crashes, exit code 137, signal 9 (OOMKilled))",` + seen + `"containers":[` +
 				`{"pod":"web-6fd8d747-abcde","container":"app","kind":"main","crashes":3,"exitCode":137,"signal":9,"reason":"OOMKilled","message":null,"finishedAt":"1999-12-31T23:59:58Z"},` +
-				`{"pod":"web-6fd8d747-fghij","container":"proxy","kind":"sidecar","crashes":1,"exitCode":2,"signal":null,"reason":"Error","message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","finishedAt":"1999-12-31T23:59:58Z"}]}`},
-		{"an end that nobody saw is unknown, exit code 0 is not", result(runner.Fail, "2 crashes",
+				`{"pod":"web-6fd8d747-fghij","container":"proxy","kind":"sidecar","crashes":1,"exitCode":2,"signal":null,"reason":"Error","message":"panic: no such table: orders\n\ngoroutine 1 [running]:\nmain.main()","finishedAt":"1999-12-31T23:59:58Z"},` +
+				`{"pod":"web-6fd8d747-klmno","container":null,"kind":"pod","crashes":1,"exitCode":null,"signal":null,"reason":"Evicted","message":"Usage of EmptyDir volume \"data\" exceeds the limit \"1Mi\".","finishedAt":null}]}`},
+		{"a termination that nobody saw is unknown; exit code 0 is known", result(runner.Fail, "",
 			checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Init, Crashes: 1},
-			checker.ContainerCrashes{Pod: "a", Container: "c", Kind: checker.Main, Crashes: 1, End: &checker.End{Reason: "Completed"}}),
-			`{"Crashes":2,"verdict":"fail","reason":"2 crashes","limit":5,` + seen + `"containers":[` +
+			checker.ContainerCrashes{Pod: "a", Container: "c", Kind: checker.Main, Crashes: 1, Termination: &checker.Termination{Reason: "Completed"}}),
+			`{"Crashes":2,"verdict":"fail","reason":"2 crashes in 1 of 3 pods, limit 5; worst: a/b (init) (1 crash, exit code unknown)",` + seen + `"containers":[` +
 				`{"pod":"a","container":"b","kind":"init","crashes":1,"exitCode":null,"signal":null,"reason":null,"message":null,"finishedAt":null},` +
 				`{"pod":"a","container":"c","kind":"main","crashes":1,"exitCode":0,"signal":null,"reason":"Completed","message":null,"finishedAt":null}]}`},
-		{"not ready", result(runner.NotReady, "1 of 3 pods was not Ready"),
-			`{"Crashes":0,"verdict":"not_ready","reason":"1 of 3 pods was not Ready","limit":5,` + seen + `"containers":[]}`},
-		{"interrupted", interrupted(syscall.SIGTERM),
-			`{"Crashes":0,"verdict":"interrupted","reason":"ended by SIGTERM after 12s, before the window had closed","limit":5,` + seen + `"containers":[]}`},
-		{"inconclusive, before any check", report.Result{
-			Outcome:   runner.Outcome{Verdict: runner.Inconclusive, Reason: "no answer", FailedChecks: 3, Selector: "a=b or c=b", Elapsed: time.Second, LongestGap: time.Second},
-			Namespace: "shop", Limit: 1,
-		}, `{"Crashes":0,"verdict":"inconclusive","reason":"no answer","limit":1,"checks":0,"failedChecks":3,"pods":0,"namespace":"shop","selector":"a=b or c=b","elapsedSeconds":1,"longestGapSeconds":1,"containers":[]}`},
-		{"invalid, with nothing known", report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "HASH: required"}},
-			`{"Crashes":0,"verdict":"invalid","reason":"HASH: required","limit":null,"checks":0,"failedChecks":0,"pods":0,"namespace":null,"selector":null,"elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`},
-		{"invalid, with what is known", report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "INTERVAL: required", Selector: "a=b"}, Namespace: "shop", Limit: 7, Faults: []string{"one", "two"}},
-			`{"Crashes":0,"verdict":"invalid","reason":"INTERVAL: required","limit":7,"checks":0,"failedChecks":0,"pods":0,"namespace":"shop","selector":"a=b","elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`},
-		{"text from the cluster can forge neither a line nor a control sequence", result(runner.Inconclusive, "a\n{\"Crashes\":0}\x1b[2J\u009b31m\u202e<&>"),
-			`{"Crashes":0,"verdict":"inconclusive","reason":"a\n{\"Crashes\":0}\u001b[2J\u009b31m\u202e<&>","limit":5,` + seen + `"containers":[]}`},
+		{"inconclusive, without a successful check", unknown,
+			`{"Crashes":0,"verdict":"inconclusive","reason":"the API server rejects the request: 400","limit":1,"checks":0,"failedChecks":3,"pods":0,"namespace":"shop","selector":"a=b or c=b","elapsedSeconds":1,"longestGapSeconds":1,"containers":[]}`},
+		{"invalid, with nothing known", invalid("HASH: required"), `{"Crashes":0,"verdict":"invalid","reason":"HASH: required","limit":null,` + nothing},
+		{"invalid, with what is known, and all errors", known,
+			`{"Crashes":0,"verdict":"invalid","reason":"INTERVAL: required; DURATION: required","limit":7,"checks":0,"failedChecks":0,"pods":0,"namespace":"shop","selector":"a=b","elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`},
+		{"a limit that is invalid is unknown", negative, `{"Crashes":0,"verdict":"invalid","reason":"CRASH_LIMIT: must be at least 1","limit":null,` + nothing},
+		{"text from the cluster can forge neither a line nor a control sequence", rejected,
+			`{"Crashes":0,"verdict":"inconclusive","reason":"the API server rejects the request: a\n{\"Crashes\":0}\u001b[2J\u009b31m\u202e<&>",` + seen + `"containers":[]}`},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			if got := string(report.JSONLine(test.result)); got != test.want+"\n" {
@@ -66,11 +70,11 @@ func TestJSONLineHasAtMost20Containers(t *testing.T) {
 			Crashes    int64
 			Containers []struct{ Pod string }
 		}
-		if err := json.Unmarshal(report.JSONLine(result(runner.Fail, "many", containers...)), &line); err != nil {
+		if err := json.Unmarshal(report.JSONLine(result(runner.Fail, "", containers...)), &line); err != nil {
 			t.Fatal(err)
 		}
 		if want := min(crashed, 20); len(line.Containers) != want {
-			t.Errorf("%d crashed, the line holds %d, want %d", crashed, len(line.Containers), want)
+			t.Errorf("%d crashed, the line has %d, want %d", crashed, len(line.Containers), want)
 		}
 		for i, c := range line.Containers {
 			if want := fmt.Sprint("pod-", i); c.Pod != want {
@@ -78,27 +82,28 @@ func TestJSONLineHasAtMost20Containers(t *testing.T) {
 			}
 		}
 		if line.Crashes != int64(crashed) {
-			t.Errorf("Crashes is %d, want %d: those of containers left out count too", line.Crashes, crashed)
+			t.Errorf("Crashes is %d, want %d: those of containers that are left out count too", line.Crashes, crashed)
 		}
 	}
 }
 
-func TestJSONLineKeepsTheVerdictWhateverTheTimesAre(t *testing.T) {
+func TestJSONLineIsValidWhateverTheTimesAre(t *testing.T) {
 	strange := checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Main, Crashes: 1,
-		End: &checker.End{ExitCode: 1, FinishedAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}} // JSON has years of four digits
-	line := report.JSONLine(result(runner.Fail, "1 crash", strange))
+		Termination: &checker.Termination{ExitCode: 1, FinishedAt: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}} // JSON has years of four digits
+	line := report.JSONLine(result(runner.Fail, "", strange))
 	if !json.Valid(line) || !bytes.HasPrefix(line, []byte(`{"Crashes":1,"verdict":"fail"`)) || !bytes.Contains(line, []byte(`"finishedAt":null`)) {
 		t.Errorf("got %s", line)
 	}
 }
 
-// A pipe holds 64 KiB without being read: a longer line could be cut off.
-func TestTheLineFitsIntoAPipe(t *testing.T) {
-	r := report.Result{Outcome: runner.Outcome{Verdict: runner.Fail, Reason: strings.Repeat("\x1b", 100_000)}}
+// A pipe holds 64 KiB that nobody reads: a longer line could be truncated.
+func TestJSONLineFitsInAPipe(t *testing.T) {
+	r := result(runner.Inconclusive, runner.Rejected)
+	r.Err = errors.New(strings.Repeat("\x1b", 100_000))
 	for i := range 20 {
 		r.Containers = append(r.Containers, checker.ContainerCrashes{
 			Pod: fmt.Sprint("web-", i), Container: "app", Crashes: 1,
-			End: &checker.End{ExitCode: 1, Reason: strings.Repeat("\x1b", 512), Message: strings.Repeat("\u009b", 256)},
+			Termination: &checker.Termination{ExitCode: 1, Reason: strings.Repeat("\x1b", 512), Message: strings.Repeat("\u009b", 256)},
 		})
 	}
 	line := report.JSONLine(r)

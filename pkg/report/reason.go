@@ -200,7 +200,7 @@ func podFailed(f checker.PodFailure) string {
 // reasonAndMessage returns what the API server says about a state, after colons.
 func reasonAndMessage(reason, message string) string {
 	var text string
-	for _, part := range withoutEmpty(reason, strings.TrimSpace(message)) {
+	for _, part := range withoutEmpty(reason, strings.TrimRight(message, ". \n")) {
 		text += ": " + part
 	}
 	return text

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,46 +16,34 @@ import (
 )
 
 func TestTerminationMessage(t *testing.T) {
+	forged := result(runner.Inconclusive, runner.Rejected, checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Main, Crashes: 1,
+		Termination: &checker.Termination{ExitCode: 3, Reason: "\x1b[2J\nPASS:", Message: "\u009b31m\u202ePASS: no crashes"}})
+	forged.Err = errors.New("400\nPASS: no crashes")
+	notReady := result(runner.NotReady, runner.PodsNotReady)
+	notReady.Last.NotReady = []string{"web-1"}
 	for _, test := range []struct {
 		claim  string
 		result report.Result
 		want   string
 	}{
-		{"a pass", result(runner.Pass, "no crashes within 5m1s, below CRASH_LIMIT 5"), `PASS: no crashes within 5m1s, below CRASH_LIMIT 5
-`},
-		{"a fail names the containers, and why they crashed",
-			result(runner.Fail, "4 crashes seen within 1m10s, CRASH_LIMIT is 4; worst: web-6fd8d747-abcde/app with 3 crashes, the last one with exit code 137, signal 9 (OOMKilled)", oom, panicked),
-			`FAIL: 4 crashes seen within 1m10s, CRASH_LIMIT is 4; worst:
-  web-6fd8d747-abcde/app with 3 crashes, the last one with exit code 137, signal
-  9 (OOMKilled)
-- web-6fd8d747-abcde/app (main): 3 crashes, the last one with exit code 137,
-  signal 9 (OOMKilled): it used more memory than its limit, or the node, allows
-- web-6fd8d747-fghij/proxy (sidecar): 1 crash, the last one with exit code 2: an
-  error of the program's own, such as a Go panic; its last words: panic: no such
-  table: orders
-`},
-		{"an end that nobody saw", result(runner.Fail, "1 crash", checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Init, Crashes: 1}), `FAIL: 1 crash
-- a/b (init): 1 crash, the last one with exit code unknown
-`},
-		{"not ready, in two words", result(runner.NotReady, "1 of 3 pods was not Ready"), `NOT READY: 1 of 3 pods was not Ready
-`},
-		{"one fault is the reason itself", report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "HASH: required"}, Faults: []string{"HASH: required"}}, `INVALID: HASH: required
-`},
-		{"several faults have a line each", report.Result{Outcome: runner.Outcome{Verdict: runner.Invalid, Reason: "HASH: required; INTERVAL: required"}, Faults: []string{"HASH: required", "INTERVAL: required"}},
-			`INVALID: the configuration has 2 faults; crashcheck --help
-  explains the variables
-- HASH: required
-- INTERVAL: required
-`},
-		{"text from the cluster cannot forge a line", result(runner.Fail, "1 crash\nPASS: all is well", checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Main, Crashes: 1,
-			End: &checker.End{ExitCode: 3, Reason: "\x1b[2J\nPASS:", Message: "\u009b31m\u202ePASS: all is well"}}),
-			`FAIL: 1 crash\nPASS: all is well
-- a/b (main): 1 crash, the last one with exit code 3 (\x1b[2J\nPASS:); its last
-  words: \u009b31m\u202ePASS: all is well
-`},
+		{"a pass", result(runner.Pass, ""), "PASS: no crashes within 5m1s, limit 5"},
+		{"a fail names the containers, and why they crashed", result(runner.Fail, "", oom, panicked, evicted),
+			`FAIL: 5 crashes in 3 of 3 pods, limit 5; worst: web-6fd8d747-abcde/app (3 crashes, exit code 137, signal 9 (OOMKilled))
+- web-6fd8d747-abcde/app: 3 crashes, last: exit code 137, signal 9 (OOMKilled): exceeded its memory limit, or the node ran out of memory
+- web-6fd8d747-fghij/proxy (sidecar): 1 crash, last: exit code 2: panic: no such table: orders
+- pod web-6fd8d747-klmno: 1 crash, last: Evicted: Usage of EmptyDir volume "data" exceeds the limit "1Mi".`},
+		{"a termination that nobody saw", result(runner.Fail, "", checker.ContainerCrashes{Pod: "a", Container: "b", Kind: checker.Init, Crashes: 1}),
+			"FAIL: 1 crash in 1 of 3 pods, limit 5; worst: a/b (init) (1 crash, exit code unknown)\n- a/b (init): 1 crash, last: exit code unknown"},
+		{"not ready is two words", notReady, "NOT READY: no crashes within 5m1s, limit 5; 1 of 2 pods was not Ready at the final check: web-1"},
+		{"one configuration error is the reason itself", invalid("HASH: required"), "INVALID: HASH: required"},
+		{"several configuration errors have a line each", invalid("HASH: required", "INTERVAL: required"),
+			"INVALID: 2 configuration errors; crashcheck --help explains the variables\n- HASH: required\n- INTERVAL: required"},
+		{"text from the cluster cannot forge a line", forged,
+			`INCONCLUSIVE: the API server rejects the request: 400\nPASS: no crashes` + "\n" +
+				`- a/b: 1 crash, last: exit code 3 (\x1b[2J\nPASS:): \u009b31m\u202ePASS: no crashes`},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			if got := report.TerminationMessage(test.result) + "\n"; got != test.want { // kubectl describe ends the line
+			if got := report.TerminationMessage(test.result); got != test.want {
 				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
 			}
 		})
@@ -69,16 +58,18 @@ func TestTerminationMessageNeverExceeds2000Bytes(t *testing.T) {
 				for i := range n {
 					containers = append(containers, checker.ContainerCrashes{
 						Pod: fmt.Sprintf("web-6fd8d747-%05d", i), Container: "app", Kind: checker.Main, Crashes: 1,
-						End: &checker.End{ExitCode: 1, Reason: message, Message: message},
+						Termination: &checker.Termination{ExitCode: 1, Reason: message, Message: message},
 					})
 				}
-				got := report.TerminationMessage(result(runner.Fail, reason, containers...))
+				r := result(runner.Inconclusive, runner.Rejected, containers...)
+				r.Err = errors.New(reason)
+				got := report.TerminationMessage(r)
 				switch {
 				case len(got) > 2000:
 					t.Fatalf("%d containers, message %.10q, reason %.10q: %d bytes", n, message, reason, len(got))
 				case !utf8.ValidString(got):
 					t.Fatalf("%d containers, message %.10q, reason %.10q: it is cut within a character", n, message, reason)
-				case !strings.HasPrefix(got, "FAIL:"), strings.HasSuffix(got, "\n"):
+				case !strings.HasPrefix(got, "INCONCLUSIVE:"), strings.HasSuffix(got, "\n"):
 					t.Fatalf("it lacks the verdict, or has an empty line at its end: %q", got)
 				case strings.Count(got, "\n- ") != n && !strings.HasSuffix(got, fmt.Sprintf("\nand %d more", n-strings.Count(got, "\n- "))):
 					t.Fatalf("%d containers: some are missing, and the end does not say how many:\n%s", n, got)
@@ -88,19 +79,8 @@ func TestTerminationMessageNeverExceeds2000Bytes(t *testing.T) {
 	}
 }
 
-func TestTerminationMessageFits80ColumnsOfDescribe(t *testing.T) {
-	// kubectl describe writes the heading before the first line, and the others as they are.
-	const heading = "      Message:      "
-	text := report.TerminationMessage(result(runner.Fail, strings.Repeat("some words of a reason ", 20), oom, panicked))
-	for i, line := range strings.Split(strings.TrimSuffix(heading+text, "\n"), "\n") {
-		if n := utf8.RuneCountInString(line); n > 80 {
-			t.Errorf("line %d has %d columns: %s", i+1, n, line)
-		}
-	}
-}
-
 func TestWriteTerminationMessage(t *testing.T) {
-	pass := result(runner.Pass, "no crashes within 5m1s, below CRASH_LIMIT 5")
+	pass := result(runner.Pass, "")
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	if err := os.WriteFile(path("log"), []byte(strings.Repeat("an older, longer message\n", 100)), 0o600); err != nil {
@@ -114,14 +94,14 @@ func TestWriteTerminationMessage(t *testing.T) {
 	}
 
 	for _, test := range []struct{ claim, path, wantError string }{
-		{"what is there is replaced", path("log"), ""},
-		{"where there is no termination log, none is made", path("missing"), ""},
-		{"where there is no such directory, all is well too", path("missing/log"), ""},
-		{"a link to nowhere is no termination log", path("dangling"), ""},
+		{"the old content is replaced", path("log"), ""},
+		{"a missing termination log is not created", path("missing"), ""},
+		{"a missing directory is not an error", path("missing/log"), ""},
+		{"a dangling link is not followed", path("dangling"), ""},
 		{"a directory", dir, "write the termination message: open " + dir + ": is a directory"},
 		{"a pipe that nobody reads does not block", path("fifo"), "write the termination message: open " + path("fifo") + ": no such device or address"},
 		{"a full disk", "/dev/full", "write the termination message: write /dev/full: no space left on device"},
-		{"a file that nobody may write, not even root: a program that runs", executable(t), "write the termination message: open " + executable(t) + ": text file busy"},
+		{"a file that nobody can write: a running program", executable(t), "write the termination message: open " + executable(t) + ": text file busy"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			got := ""
@@ -136,11 +116,11 @@ func TestWriteTerminationMessage(t *testing.T) {
 
 	content, err := os.ReadFile(path("log"))
 	if err != nil || string(content) != report.TerminationMessage(pass) {
-		t.Errorf("the log holds %q, %v", content, err)
+		t.Errorf("the log has %q, %v", content, err)
 	}
 	for _, name := range []string{"missing", "nowhere"} {
 		if _, err := os.Lstat(path(name)); !os.IsNotExist(err) {
-			t.Errorf("%s was made: %v", name, err)
+			t.Errorf("%s was created: %v", name, err)
 		}
 	}
 }
