@@ -92,7 +92,7 @@ func (g *gate) invalid(err error) {
 	g.result.Verdict, g.result.Err = runner.Invalid, err
 	if signal := (runner.SignalError{}); errors.As(err, &signal) {
 		g.result.Verdict, g.result.Signal = runner.Interrupted, signal.Signal
-	} else if all := utilerrors.Aggregate(nil); errors.As(err, &all) {
+	} else if all, ok := err.(utilerrors.Aggregate); ok { // of package config
 		for _, err := range all.Errors() {
 			g.result.Errors = append(g.result.Errors, err.Error())
 		}

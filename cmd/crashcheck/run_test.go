@@ -19,18 +19,18 @@ func (s stuck) Write(text []byte) (int, error) {
 	return 0, io.ErrClosedPipe
 }
 
-func TestOutputThatNobodyReadsDelaysTheEndForAMoment(t *testing.T) {
+func TestOutputThatNobodyReadsDelaysTheEndByLittle(t *testing.T) {
 	for _, test := range []struct {
 		claim    string
 		signalAt time.Duration // negative: never
 		want     time.Duration
 	}{
-		{"it may be the machine that is slow", -1, 2 * mostPatience},
-		{"after a signal there is a second in all", 0, 2 * patience},
+		{"the machine may just be slow", -1, 2 * maxPatience},
+		{"after a signal there is one second in total", 0, 2 * patience},
 		{"a signal shortens what is left", time.Second, time.Second + 2*patience},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // its clock stands still while anything can go on
+			synctest.Test(t, func(t *testing.T) { // its clock only advances when nothing else can
 				stream := stuck{make(chan struct{})}
 				defer close(stream.released)
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -43,7 +43,7 @@ func TestOutputThatNobodyReadsDelaysTheEndForAMoment(t *testing.T) {
 				if took := time.Since(began); took != test.want {
 					t.Errorf("it took %v, want %v", took, test.want)
 				}
-				if code != 2 { // the verdict had been reached
+				if code != 2 { // the verdict was reached before
 					t.Errorf("exit code %d, want 2", code)
 				}
 			})

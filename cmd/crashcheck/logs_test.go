@@ -15,8 +15,8 @@ import (
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// The bound of the run is above the 5 s that the last words may take.
-func TestNoLastWordsAreReadWhenNoTimeIsLeft(t *testing.T) {
+// The end of the run comes before the 5 s that reading logs may take.
+func TestNoLogsAreReadWhenNoTimeIsLeft(t *testing.T) {
 	server := simcluster.Start()
 	t.Cleanup(server.Close)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
@@ -27,7 +27,7 @@ func TestNoLastWordsAreReadWhenNoTimeIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pods, err := kube.NewPodLister(t.Context(), cluster, "shop", "test")
+	client, err := kube.NewClient(t.Context(), cluster, "shop", "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func TestNoLastWordsAreReadWhenNoTimeIsLeft(t *testing.T) {
 			cfg: config.Config{CrashLogLines: 5}, log: report.NewLog(&log, report.LogOptions{}),
 			result: report.Result{Outcome: runner.Outcome{Containers: []checker.ContainerCrashes{{Pod: "web-1", Container: "app"}}}},
 		}
-		g.lastWords(t.Context(), pods, left)
+		g.crashLogs(t.Context(), client, left)
 		if got := len(server.Requests()) - before; got != requests {
 			t.Errorf("with %s left: %d requests, want %d", left, got, requests)
 		}
-		if told := strings.Contains(log.String(), "they took too long"); told != (left == 0) {
+		if told := strings.Contains(log.String(), "it takes too long"); told != (left == 0) {
 			t.Errorf("with %s left, the log is %q", left, log.String())
 		}
 	}
