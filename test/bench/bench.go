@@ -12,6 +12,7 @@ import (
 
 	"github.com/crashcheck/crashcheck/test/bench/child"
 	"github.com/crashcheck/crashcheck/test/bench/proc"
+	"github.com/crashcheck/crashcheck/test/bench/stats"
 	"github.com/crashcheck/crashcheck/test/bench/world"
 )
 
@@ -27,7 +28,6 @@ type bench struct {
 	world      *world.World
 	sites      map[string]*world.Site
 	sets       map[Scenario]podSet
-	idle       idleRate
 }
 
 // Scenario is how many pods of the release there are, and how many others in the
@@ -63,11 +63,7 @@ func (b *bench) buildPrograms(ctx context.Context) error {
 		return err
 	}
 	if b.crashcheck != "" {
-		path, err := filepath.Abs(filepath.Join(b.folder, b.crashcheck))
-		if filepath.IsAbs(b.crashcheck) {
-			path, err = b.crashcheck, nil
-		}
-		return errors.Join(err, os.Symlink(path, b.program("crashcheck")))
+		return os.Symlink(b.crashcheck, b.program("crashcheck"))
 	}
 	return goBuild(ctx, filepath.Join(b.folder, "..", ".."), b.bin, "./cmd/crashcheck")
 }
@@ -151,9 +147,6 @@ type serverCPU struct {
 	at        time.Time
 }
 
-// idleRate is what they use without requests, in processors.
-type idleRate struct{ api, etcd float64 }
-
 func (b *bench) server() (serverCPU, error) {
 	at := time.Now()
 	api, err := proc.CPU(b.world.APIServer.PID())
@@ -164,46 +157,55 @@ func (b *bench) server() (serverCPU, error) {
 	return serverCPU{api, etcd, at}, err
 }
 
-// less is what has been used since before, beyond the idle rate.
-func (now serverCPU) less(before serverCPU, idle idleRate) (api, etcd time.Duration) {
-	wall := now.at.Sub(before.at)
-	return now.api - before.api - time.Duration(idle.api*float64(wall)), now.etcd - before.etcd - time.Duration(idle.etcd*float64(wall))
+// total is what some gates, the API server and etcd have used in a time.
+type total struct {
+	gates, api, etcd, elapsed time.Duration
+	// wall is the time that the slowest gate took.
+	wall time.Duration
+	peak int64
 }
 
-// settle waits until the API server has finished its work on what was created,
-// and measures what it uses without requests. Its periodic work comes every
-// 10 s at most, so the measurement takes that long.
-func (b *bench) settle(ctx context.Context) error {
-	const busy, attempts = 0.1, 6
-	window := 10 * time.Second
-	if b.quick {
-		window = 3 * time.Second
+func (now serverCPU) since(before serverCPU) total {
+	return total{api: now.api - before.api, etcd: now.etcd - before.etcd, elapsed: now.at.Sub(before.at)}
+}
+
+// idle is what API server and etcd use without requests, in processors, with the
+// standard error of the measurements.
+type idle struct{ api, apiError, etcd, etcdError float64 }
+
+func newIdle(rests []total) idle {
+	var api, etcd []float64
+	for _, rest := range rests {
+		api = append(api, rest.api.Seconds()/rest.elapsed.Seconds())
+		etcd = append(etcd, rest.etcd.Seconds()/rest.elapsed.Seconds())
 	}
+	return idle{stats.Mean(api), stats.Error(api), stats.Mean(etcd), stats.Error(etcd)}
+}
+
+// rest measures what the servers use without requests.
+func (b *bench) rest(ctx context.Context, d time.Duration) (total, error) {
+	before, err := b.server()
+	if err != nil {
+		return total{}, err
+	}
+	wait(ctx, d)
+	after, err := b.server()
+	return after.since(before), errors.Join(err, ctx.Err())
+}
+
+// settle waits until the API server has finished its work on what was created.
+func (b *bench) settle(ctx context.Context) error {
+	const busy, attempts = 0.1, 20
 	for range attempts {
-		before, err := b.server()
+		rest, err := b.rest(ctx, 3*time.Second)
 		if err != nil {
 			return err
 		}
-		wait(ctx, window)
-		after, err := b.server()
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return err
-		}
-		api, etcd := after.less(before, idleRate{})
-		wall := after.at.Sub(before.at).Seconds()
-		if b.idle = (idleRate{api.Seconds() / wall, etcd.Seconds() / wall}); b.idle.api < busy {
+		if rest.api.Seconds() < busy*rest.elapsed.Seconds() {
 			break
 		}
 	}
-	b.logf("idle: kube-apiserver uses %.2f %% of a processor, etcd %.2f %%", 100*b.idle.api, 100*b.idle.etcd)
 	return nil
-}
-
-// total is what some gates have cost themselves, the API server and etcd.
-type total struct {
-	gates, api, etcd time.Duration
-	wall             time.Duration // of the last gate
-	peak             int64
 }
 
 // run runs gates, started evenly over a time, while nothing else runs, and gives
@@ -222,18 +224,19 @@ func (b *bench) run(ctx context.Context, commands []child.Command, over time.Dur
 		}
 		running = append(running, gate)
 	}
-	var sum total
+	var gates total
 	for _, gate := range running {
 		usage, stdout, err := gate.Wait()
 		if err := errors.Join(err, check(stdout)); err != nil {
 			return total{}, err
 		}
-		sum.gates += usage.CPU
-		sum.wall = max(sum.wall, usage.Wall)
-		sum.peak = max(sum.peak, usage.Peak)
+		gates.gates += usage.CPU
+		gates.wall = max(gates.wall, usage.Wall)
+		gates.peak = max(gates.peak, usage.Peak)
 	}
 	after, err := b.server()
-	sum.api, sum.etcd = after.less(before, b.idle)
+	sum := after.since(before)
+	sum.gates, sum.wall, sum.peak = gates.gates, gates.wall, gates.peak
 	return sum, err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/crashcheck/crashcheck/test/bench/child"
@@ -31,6 +32,9 @@ const (
 	// manyTakes is how long a run of many checks should take, and mostChecks is
 	// the most that it makes.
 	manyTakes, mostChecks = 2 * time.Second, 150
+	// restTime is how long the servers' idle use is measured before each round. Most
+	// of their periodic work comes every 10 s or more often.
+	restTime = 3 * time.Second
 	// rounds is how often each run is repeated; at 5,000 pods runs take long.
 	rounds, largeRounds = 5, 3
 )
@@ -91,8 +95,14 @@ func (b *bench) checks(ctx context.Context, contestants []contestant) ([]Check, 
 				return nil, err
 			}
 		}
-		taken := make([][]Check, len(contestants))
+		taken := make([][]total, len(contestants))
+		var rests []total
 		for range n {
+			rest, err := b.rest(ctx, restTime)
+			if err != nil {
+				return nil, err
+			}
+			rests = append(rests, rest)
 			for i, c := range contestants {
 				round, err := b.round(ctx, c, set)
 				if err != nil {
@@ -101,8 +111,10 @@ func (b *bench) checks(ctx context.Context, contestants []contestant) ([]Check, 
 				taken[i] = append(taken[i], round)
 			}
 		}
+		idle := newIdle(rests)
+		b.logf("idle: %.2f ± %.2f %% of a processor for kube-apiserver, %.2f ± %.2f %% for etcd", 100*idle.api, 100*idle.apiError, 100*idle.etcd, 100*idle.etcdError)
 		for i, c := range contestants {
-			check := medianCheck(taken[i])
+			check := medianCheck(taken[i], idle)
 			check.Rival, check.Scenario = c.name, s
 			if check.Bytes, err = b.bytesPerCheck(ctx, c, set); err != nil {
 				return nil, err
@@ -128,28 +140,32 @@ func (b *bench) warm(ctx context.Context, r rival, set podSet) error {
 	return nil
 }
 
-// round makes a run of one check, and one of as many as fit into its time.
-func (b *bench) round(ctx context.Context, c contestant, set podSet) (Check, error) {
+// round makes a run of one check, and one of as many as fit into its time, and
+// returns the cost of one check, with the servers' idle use in the time elapsed.
+func (b *bench) round(ctx context.Context, c contestant, set podSet) (total, error) {
 	run := func(checks int) (total, error) {
 		command := c.command(b, set, c.access(set), gateSettings{checks, pause, noLimit})
 		return b.run(ctx, []child.Command{command}, 0, func(stdout []byte) error { return c.checkReport(set.Pods, stdout) })
 	}
 	one, err := run(1)
 	if err != nil {
-		return Check{}, err
+		return total{}, err
 	}
 	many, n := one, min(max(int(manyTakes/one.wall), c.leastChecks()), mostChecks)
 	if n > 1 {
 		if many, err = run(n); err != nil {
-			return Check{}, err
+			return total{}, err
 		}
 	}
-	return Check{
-		Gate: stats.Each(many.gates, one.gates, n),
-		API:  stats.Each(many.api, one.api, n),
-		Etcd: stats.Each(many.etcd, one.etcd, n),
-		Peak: max(one.peak, many.peak),
-	}, nil
+	return each(many, one, n), nil
+}
+
+// each is what each further check costs; the peak is that of all.
+func each(many, one total, n int) total {
+	return total{
+		gates: stats.Each(many.gates, one.gates, n), api: stats.Each(many.api, one.api, n), etcd: stats.Each(many.etcd, one.etcd, n),
+		elapsed: stats.Each(many.elapsed, one.elapsed, n), peak: max(many.peak, one.peak),
+	}
 }
 
 // leastChecks is how many checks a run of many has at least. One check says all
@@ -161,28 +177,26 @@ func (r rival) leastChecks() int {
 	return 1
 }
 
-// medianCheck is the median of each figure.
-func medianCheck(rounds []Check) Check {
-	return Check{
-		Gate:      median(rounds, func(c Check) time.Duration { return c.Gate }),
-		API:       median(rounds, func(c Check) time.Duration { return c.API }),
-		Etcd:      median(rounds, func(c Check) time.Duration { return c.Etcd }),
-		APIError:  stats.Error(figures(rounds, func(c Check) time.Duration { return c.API })),
-		EtcdError: stats.Error(figures(rounds, func(c Check) time.Duration { return c.Etcd })),
-		Peak:      median(rounds, func(c Check) int64 { return c.Peak }),
+// medianCheck is the median of each figure, without the servers' idle use.
+func medianCheck(rounds []total, idle idle) Check {
+	beyond := func(used func(total) time.Duration, idle, idleError float64) (middle, within time.Duration) {
+		var values, elapsed []float64
+		for _, r := range rounds {
+			values = append(values, float64(used(r))-idle*float64(r.elapsed))
+			elapsed = append(elapsed, float64(r.elapsed))
+		}
+		return time.Duration(stats.Median(values)), time.Duration(math.Hypot(stats.Error(values), idleError*stats.Mean(elapsed)))
 	}
-}
-
-func median[R any, N stats.Number](rounds []R, figure func(R) N) N {
-	return stats.Median(figures(rounds, figure))
-}
-
-func figures[R any, N stats.Number](rounds []R, figure func(R) N) []N {
-	var all []N
+	var check Check
+	check.API, check.APIError = beyond(func(r total) time.Duration { return r.api }, idle.api, idle.apiError)
+	check.Etcd, check.EtcdError = beyond(func(r total) time.Duration { return r.etcd }, idle.etcd, idle.etcdError)
+	var gates []time.Duration
+	var peaks []int64
 	for _, r := range rounds {
-		all = append(all, figure(r))
+		gates, peaks = append(gates, r.gates), append(peaks, r.peak)
 	}
-	return all
+	check.Gate, check.Peak = stats.Median(gates), stats.Median(peaks)
+	return check
 }
 
 // bytesPerCheck counts what one check more sends and receives.

@@ -88,8 +88,12 @@ func run(ctx context.Context, s settings, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// The working directory changes.
 	if s.output, err = filepath.Abs(s.output); err != nil {
 		return err
+	}
+	if s.crashcheck != "" && !filepath.IsAbs(s.crashcheck) {
+		s.crashcheck = filepath.Join(folder, s.crashcheck)
 	}
 	chosen, err := choose(s.only)
 	if err != nil {

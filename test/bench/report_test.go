@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -127,24 +128,42 @@ func TestAFigureWithinItsErrorIsABound(t *testing.T) {
 func TestAWholeRunIsTheStartAndAllItsChecks(t *testing.T) {
 	// Two gates: the first check of each costs 12 with the start, six more cost 2 each.
 	one, many := total{gates: 24 * ms, api: 10 * ms}, total{gates: 48 * ms, api: 70 * ms}
-	got := scaleRun(one, many, 2, 7, [2]float64{1000, 1600}, Run{})
+	got := scaleRun(one, many, 2, 7, [2]float64{1000, 1600})
 	if want := (Run{Gate: (12 + 60*2) * ms, API: (5 + 60*5) * ms, Bytes: 7000, GateCheck: 2 * ms, APICheck: 5 * ms}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
 func TestIdleUseIsSubtracted(t *testing.T) {
-	begun := time.Now()
-	before := serverCPU{api: 100 * ms, etcd: 50 * ms, at: begun}
-	after := serverCPU{api: 400 * ms, etcd: 60 * ms, at: begun.Add(10 * time.Second)}
-	if api, etcd := after.less(before, idleRate{api: 0.02, etcd: 0.001}); api != 100*ms || etcd != 0 {
-		t.Errorf("%s and %s are left", api, etcd)
+	rest := func(api, etcd time.Duration) total { return total{api: api, etcd: etcd, elapsed: time.Second} }
+	quiet := newIdle([]total{rest(10*ms, ms), rest(30*ms, 3*ms)})
+	if want := (idle{0.02, 0.01, 0.002, 0.001}); math.Abs(quiet.api-want.api)+math.Abs(quiet.apiError-want.apiError)+
+		math.Abs(quiet.etcd-want.etcd)+math.Abs(quiet.etcdError-want.etcdError) > 1e-9 {
+		t.Fatalf("got %+v, want %+v", quiet, want)
+	}
+	got := total{gates: ms, api: 300 * ms, etcd: 20 * ms, elapsed: 10 * time.Second}.beyond(quiet)
+	if want := (total{gates: ms, api: 100 * ms, elapsed: 10 * time.Second}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
-func TestTheMedianOfRoundsHasTheirError(t *testing.T) {
-	got := medianCheck([]Check{{Gate: 1, API: 10, Etcd: 5, Peak: 7}, {Gate: 3, API: 14, Etcd: 5, Peak: 9}, {Gate: 2, API: 12, Etcd: 5, Peak: 8}})
-	if want := (Check{Gate: 2, API: 12, APIError: 1, Etcd: 5, Peak: 8}); got != want {
+func TestACheckIsTheMedianOfItsRounds(t *testing.T) {
+	rounds := []total{
+		{gates: ms, api: 14 * ms, etcd: ms, elapsed: 100 * ms, peak: 7},
+		{gates: 3 * ms, api: 18 * ms, etcd: ms, elapsed: 100 * ms, peak: 9},
+		{gates: 2 * ms, api: 16 * ms, etcd: ms, elapsed: 100 * ms, peak: 8},
+	}
+	got := medianCheck(rounds, idle{api: 0.02, etcd: 0.01, etcdError: 0.02})
+	// The rounds' standard error is 2/√3; that of etcd comes from its idle use alone.
+	within := got.APIError - 1154700
+	if want := (Check{Gate: 2 * ms, API: 14 * ms, APIError: got.APIError, EtcdError: 2 * ms, Peak: 8}); got != want || within.Abs() > 10 {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestTheStartIsNotInACheck(t *testing.T) {
+	got := each(total{gates: 100 * ms, api: 50 * ms, elapsed: time.Second, peak: 5}, total{gates: 10 * ms, api: 5 * ms, elapsed: 100 * ms, peak: 6}, 10)
+	if want := (total{gates: 10 * ms, api: 5 * ms, elapsed: 100 * ms, peak: 6}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -62,34 +62,54 @@ func measureRuns(ctx context.Context, b *bench, results *Results) error {
 }
 
 func (b *bench) wholeRun(ctx context.Context, r rival, set podSet, gates int) (Run, error) {
-	checks, interval := measuredChecks, runInterval
+	checks, interval, pause := measuredChecks, runInterval, runInterval
 	if b.quick {
-		gates, checks, interval = 5, 3, time.Second
+		gates, checks, interval, pause = 5, 3, time.Second, time.Second
 	}
 	var measured [2]total
 	var bytes [2]float64
+	var rests []total
 	for i, n := range []int{1, checks} {
+		rest, err := b.rest(ctx, pause)
+		if err != nil {
+			return Run{}, err
+		}
+		rests = append(rests, rest)
 		commands := slices.Repeat([]child.Command{r.command(b, set, set.Direct, gateSettings{n, interval, noLimit})}, gates)
 		commands[0] = r.command(b, set, set.Relayed, gateSettings{n, interval, noLimit}) // its bytes are counted
 		counted := set.Relay.Bytes()
-		var err error
 		measured[i], err = b.run(ctx, commands, interval, func(stdout []byte) error { return r.checkReport(set.Pods, stdout) })
 		if err != nil {
 			return Run{}, err
 		}
 		bytes[i] = float64(set.Relay.Bytes() - counted)
 	}
-	return scaleRun(measured[0], measured[1], gates, checks, bytes, Run{Rival: r.name, Pods: set.Pods}), nil
+	rest, err := b.rest(ctx, pause)
+	if err != nil {
+		return Run{}, err
+	}
+	idle := newIdle(append(rests, rest))
+	run := scaleRun(measured[0].beyond(idle), measured[1].beyond(idle), gates, checks, bytes)
+	run.Rival, run.Pods = r.name, set.Pods
+	return run, nil
+}
+
+// beyond is the use without the servers' idle use.
+func (t total) beyond(idle idle) total {
+	t.api -= time.Duration(idle.api * float64(t.elapsed))
+	t.etcd -= time.Duration(idle.etcd * float64(t.elapsed))
+	return t
 }
 
 // scaleRun is the cost of runChecks checks of one gate: the first with the start,
 // and the others as those that were measured.
-func scaleRun(one, many total, gates, checks int, bytes [2]float64, run Run) Run {
+func scaleRun(one, many total, gates, checks int, bytes [2]float64) Run {
 	n := time.Duration(gates)
 	whole := func(one, many time.Duration) (all, each time.Duration) {
 		each = stats.Each(many, one, checks) / n
 		return max(0, one/n+each*time.Duration(runChecks-1)), each
 	}
+	var run Run
 	run.Gate, run.GateCheck = whole(one.gates, many.gates)
 	run.API, run.APICheck = whole(one.api, many.api)
 	run.Etcd, _ = whole(one.etcd, many.etcd)

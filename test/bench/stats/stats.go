@@ -26,21 +26,22 @@ func Median[N Number](values []N) N {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
+// Mean is the mean of values, 0 of none.
+func Mean(values []float64) float64 {
+	sum := 0.0
+	for _, value := range values {
+		sum += value
+	}
+	return sum / max(1, float64(len(values)))
+}
+
 // Error is the standard error of the mean of values, 0 for fewer than two.
-func Error[N Number](values []N) N {
-	n := float64(len(values))
-	if n < 2 {
-		return 0
-	}
-	sum, squares := 0.0, 0.0
+func Error(values []float64) float64 {
+	n, mean, squares := float64(len(values)), Mean(values), 0.0
 	for _, value := range values {
-		sum += float64(value)
+		squares += (value - mean) * (value - mean)
 	}
-	for _, value := range values {
-		difference := float64(value) - sum/n
-		squares += difference * difference
-	}
-	return N(math.Sqrt(squares / (n - 1) / n))
+	return math.Sqrt(squares / max(1, (n-1)*n))
 }
 
 // Each is what each further check costs, if a run of n checks costs many and a
