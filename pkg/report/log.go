@@ -91,9 +91,10 @@ func (l *Log) Start(version string, plan runner.Plan, namespace, selector string
 		"version", version, "namespace", namespace, "selector", selector, "intervalSeconds", plan.Interval.Seconds(),
 		"expectedSeconds", plan.Expected().Seconds(), "latestSeconds", plan.Latest().Seconds(), "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
-	if most := plan.CrashLoop(); plan.CrashLimit > most {
-		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d in %s: by default, its back-off allows about %s "+
-			"(more where nodes are configured with a shorter maxContainerRestartPeriod)", plan.CrashLimit, duration(plan.Expected()), count(most, "crash")))
+	if n := plan.CrashLoop(); plan.CrashLimit > n {
+		l.Warn(fmt.Sprintf("CRASH_LIMIT %d is out of reach for one crash-looping pod: it crashes about %d times in %s",
+			plan.CrashLimit, n, duration(plan.Expected())))
+		l.Warn("that is by default; nodes can be configured with a shorter back-off (maxContainerRestartPeriod)")
 	}
 }
 

@@ -16,14 +16,11 @@ type Progress struct {
 	plan  runner.Plan
 	width func() int // of the terminal, in characters
 
-	mu        sync.Mutex
-	w         io.Writer
-	start     time.Time
-	last      runner.Checked
-	lastCheck time.Time // when last was made
-	failures  int64     // in a row
-	givesUp   time.Time
-	closed    bool
+	mu     sync.Mutex
+	w      io.Writer
+	start  time.Time
+	last   runner.Checked
+	closed bool
 
 	stop chan struct{}
 	done chan struct{}
@@ -32,12 +29,11 @@ type Progress struct {
 const (
 	eraseLine   = "\r\x1b[2K" // ECMA-48: EL 2
 	redrawEvery = time.Second
-	silence     = 2 * time.Second // how late a check may be before the line says so
 )
 
 // NewProgress returns a progress line on the terminal w, which has this width. It is drawn until [Progress.Close].
 func NewProgress(w io.Writer, width func() int, plan runner.Plan) *Progress {
-	p := &Progress{plan: plan, width: width, w: w, start: time.Now(), lastCheck: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	p := &Progress{plan: plan, width: width, w: w, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.redraw()
 	return p
 }
@@ -72,15 +68,12 @@ func (p *Progress) Write(text []byte) (int, error) {
 
 // Observe updates the line.
 func (p *Progress) Observe(event runner.Event) {
-	p.mu.Lock()
-	switch e := event.(type) {
-	case runner.Checked:
-		p.last, p.lastCheck, p.failures = e, time.Now(), 0
-	case runner.CheckFailed:
-		p.failures, p.givesUp = e.Failures, time.Now().Add(e.GiveUpIn)
+	if checked, ok := event.(runner.Checked); ok {
+		p.mu.Lock()
+		p.last = checked
+		p.mu.Unlock()
+		_, _ = p.Write(nil)
 	}
-	p.mu.Unlock()
-	_, _ = p.Write(nil)
 }
 
 // Close erases the line. Later writes do not draw it again.
@@ -95,10 +88,8 @@ func (p *Progress) Close() {
 
 // line returns the current line. The last column stays free, because some terminals wrap there.
 func (p *Progress) line() string {
-	now := time.Now()
 	parts := []string{fmt.Sprintf("crashes %d/%d", p.last.Tally.Crashes, p.plan.CrashLimit)}
-	parts = append(parts, p.silence(now)...)
-	if left := p.plan.Expected() - now.Sub(p.start); left > 0 {
+	if left := p.plan.Expected() - time.Since(p.start); left > 0 {
 		parts = append(parts, duration(left.Round(time.Second))+" left")
 	}
 	checks := count(p.last.Number, "check")
@@ -106,20 +97,4 @@ func (p *Progress) line() string {
 		checks = fmt.Sprintf("check %d/%d", p.last.Number, p.plan.Count)
 	}
 	return cut(strings.Join(append(parts, checks, count(p.last.Tally.Pods, "pod")), ", "), max(p.width()-1, 0))
-}
-
-// silence says for how long no check has succeeded, if a check is late or has failed.
-func (p *Progress) silence(now time.Time) []string {
-	since := now.Sub(p.lastCheck)
-	if p.failures == 0 && (p.last.Number == 0 || since <= p.plan.Interval+silence) {
-		return nil
-	}
-	news := []string{"no successful check yet"}
-	if p.last.Number > 0 {
-		news[0] = "last check " + duration(since.Round(time.Second)) + " ago"
-	}
-	if left := p.givesUp.Sub(now).Round(time.Second); p.failures > 0 && left > 0 {
-		news = append(news, "gives up in "+duration(left))
-	}
-	return news
 }

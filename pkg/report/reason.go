@@ -18,7 +18,7 @@ func Reason(o runner.Outcome) string {
 	case runner.Pass:
 		return join(belowLimit(o), caveats(o)...)
 	case runner.Fail:
-		return join(crashes(o)+limit(o), worst(o.Containers))
+		return join(crashes(o)+ofLimit(o), worst(o.Containers))
 	case runner.NotReady:
 		if o.Cause == runner.NoneToJudge {
 			return join(belowLimit(o), "no pod that could be Ready remained at the final check")
@@ -44,6 +44,12 @@ func inconclusive(o runner.Outcome) string {
 		return fmt.Sprintf("the API server denies access: %v", o.Err)
 	case runner.Unobserved:
 		return unobserved(o)
+	case runner.Aborted:
+		return o.Version.Aborted
+	case runner.NoVersion:
+		return "the version to check is not known: " + o.Version.Pending
+	case runner.Superseded:
+		return join(o.Last.Superseded, crashesSoFar(o))
 	case runner.NeverMatched:
 		return noMatch(o) + ": check HASH (or SELECTOR) and NAMESPACE"
 	case runner.NeverRan:
@@ -99,17 +105,17 @@ func crashes(o runner.Outcome) string {
 	return text
 }
 
-func limit(o runner.Outcome) string { return fmt.Sprintf(", limit %d", o.Plan.CrashLimit) }
+func ofLimit(o runner.Outcome) string { return fmt.Sprintf(", limit %d", o.Plan.CrashLimit) }
 
 func belowLimit(o runner.Outcome) string {
-	return crashes(o) + " within " + duration(o.Elapsed) + limit(o)
+	return crashes(o) + " within " + duration(o.Elapsed) + ofLimit(o)
 }
 
 func crashesSoFar(o runner.Outcome) string {
 	if o.Crashes == 0 {
 		return ""
 	}
-	return crashes(o) + limit(o)
+	return crashes(o) + ofLimit(o)
 }
 
 // worst names the container that crashed most.
@@ -127,7 +133,7 @@ func unobserved(o runner.Outcome) string {
 		return fmt.Sprintf("the pods were never observed (%s in %s, API_GRACE %s): %v", failures, duration(o.Elapsed), grace, o.Err)
 	}
 	return fmt.Sprintf("the pods were not observed in the last %s (%s, API_GRACE %s; before that %s): %v",
-		duration(o.Elapsed-o.LastSuccess), failures, grace, crashes(o)+limit(o), o.Err)
+		duration(o.Elapsed-o.LastSuccess), failures, grace, crashes(o)+ofLimit(o), o.Err)
 }
 
 func interrupted(o runner.Outcome) string {
@@ -141,7 +147,7 @@ func interrupted(o runner.Outcome) string {
 	if o.Checks == 0 {
 		return by + " before the first successful check"
 	}
-	return join(fmt.Sprintf("%s after %s, before a verdict was reached", by, duration(o.Elapsed)), crashes(o)+limit(o))
+	return join(fmt.Sprintf("%s after %s, before a verdict was reached", by, duration(o.Elapsed)), crashes(o)+ofLimit(o))
 }
 
 func noMatch(o runner.Outcome) string { return "no pod matched " + o.Selector }

@@ -84,6 +84,11 @@ func TestReason(t *testing.T) {
 		{"two nodes that have stopped reporting", outcome(runner.Inconclusive, runner.Unreported), func(o *runner.Outcome) {
 			o.Last.Unreported = []checker.UnreportedPod{node("web-1", "node-1"), node("web-2", "node-2")}
 		}, "the nodes of 2 of 2 pods have stopped reporting: node-1, node-2"},
+		{"aborted", outcome(runner.Inconclusive, runner.Aborted), func(o *runner.Outcome) { o.Version.Aborted = "rollout shop was aborted" }, "rollout shop was aborted"},
+		{"without a version", outcome(runner.Inconclusive, runner.NoVersion), func(o *runner.Outcome) { o.Version.Pending = "deployment shop is paused" },
+			"the version to check is not known: deployment shop is paused"},
+		{"superseded", outcome(runner.Inconclusive, runner.Superseded, panicked), func(o *runner.Outcome) { o.Last.Superseded = "deployment shop was deleted" },
+			"deployment shop was deleted; 1 crash in 1 of 3 pods, limit 5"},
 		{"rejected", outcome(runner.Inconclusive, runner.Rejected), func(o *runner.Outcome) { o.Err = errors.New("400 Bad Request") }, "the API server rejects the request: 400 Bad Request"},
 		{"denied", outcome(runner.Inconclusive, runner.Denied), func(o *runner.Outcome) { o.Err = errDenied }, "the API server denies access: 403 Forbidden: pods is forbidden"},
 		{"never observed", outcome(runner.Inconclusive, runner.Unobserved), func(o *runner.Outcome) { o.Err, o.Checks, o.Failures = errRefused, 0, 12 },
