@@ -4,12 +4,11 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
 // Relay passes connections on to the API server and counts the bytes in both
-// directions, TLS included.
+// directions, TLS included. It runs until the suite ends.
 type Relay struct {
 	// Address is a URL that takes the place of the API server's.
 	Address string
@@ -17,9 +16,6 @@ type Relay struct {
 	listener net.Listener
 	server   string
 	bytes    atomic.Int64
-
-	mutex sync.Mutex
-	open  map[net.Conn]bool
 }
 
 // NewRelay makes a relay to the server with this URL. It listens on loopback,
@@ -29,28 +25,13 @@ func NewRelay(server string) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{
-		Address:  "https://" + listener.Addr().String(),
-		listener: listener, server: strings.TrimPrefix(server, "https://"),
-		open: map[net.Conn]bool{},
-	}
+	r := &Relay{Address: "https://" + listener.Addr().String(), listener: listener, server: strings.TrimPrefix(server, "https://")}
 	go r.serve()
 	return r, nil
 }
 
 // Bytes is the number of bytes so far.
 func (r *Relay) Bytes() int64 { return r.bytes.Load() }
-
-// Close ends the relay and all its connections.
-func (r *Relay) Close() error {
-	err := r.listener.Close()
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	for c := range r.open {
-		c.Close()
-	}
-	return err
-}
 
 func (r *Relay) serve() {
 	for {
@@ -64,22 +45,9 @@ func (r *Relay) serve() {
 			if err != nil {
 				return
 			}
-			defer server.Close()
-			r.keep(client, true)
-			defer r.keep(client, false)
 			go r.pass(server, client)
 			r.pass(client, server)
 		}()
-	}
-}
-
-func (r *Relay) keep(c net.Conn, open bool) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if open {
-		r.open[c] = true
-	} else {
-		delete(r.open, c)
 	}
 }
 

@@ -19,7 +19,7 @@ func TestTheRelayCountsBothDirections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer relay.Close()
+	defer relay.listener.Close()
 	response, err := server.Client().Post(relay.Address, "text/plain", strings.NewReader(strings.Repeat("y", size)))
 	if err != nil {
 		t.Fatal(err)
