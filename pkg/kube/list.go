@@ -78,7 +78,7 @@ func (l *listReader) read(contentType string) error {
 		err = fmt.Errorf("unsupported content type %q", contentType)
 	}
 	if err == nil {
-		err = checkKind(l.kind, "PodList")
+		err = checkKind(l.kind, "v1", "PodList")
 	}
 	if err == nil && l.meta.ResourceVersion == "" {
 		err = errors.New("no metadata.resourceVersion")

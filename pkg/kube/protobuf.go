@@ -34,7 +34,7 @@ func (l *listReader) readProtobuf(from *bufio.Reader) error {
 	in := &messageReader{from: from}
 	return in.fields(untilEOF, func(number protowire.Number, length int64) error {
 		if number == 2 { // raw, which API servers write after typeMeta
-			if err := checkKind(l.kind, "PodList"); err != nil {
+			if err := checkKind(l.kind, "v1", "PodList"); err != nil {
 				return err
 			}
 			return l.readProtobufList(in, length)

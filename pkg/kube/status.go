@@ -100,18 +100,18 @@ func decodeStatus(body []byte, contentType string) *metav1.Status {
 			return nil
 		}
 	}
-	if checkKind(status.TypeMeta, "Status") != nil {
+	if checkKind(status.TypeMeta, "v1", "Status") != nil {
 		return nil
 	}
 	return status
 }
 
-// checkKind returns an error unless the object has this kind, of version v1.
-func checkKind(object metav1.TypeMeta, kind string) error {
+// checkKind returns an error unless the object has this kind.
+func checkKind(object metav1.TypeMeta, apiVersion, kind string) error {
 	switch {
 	case object.Kind == "":
 		return errors.New("no kind")
-	case object.Kind != kind || object.APIVersion != "v1":
+	case object.Kind != kind || object.APIVersion != apiVersion:
 		return fmt.Errorf("kind %q, apiVersion %q", object.Kind, object.APIVersion)
 	}
 	return nil
