@@ -17,7 +17,7 @@ import (
 func TestCrashLogs(t *testing.T) {
 	needsLocalImages(t)
 	t.Parallel()
-	const lastWords = "crasher: ending as told" // which the crashed container prints
+	const lastLine = "crasher: exiting as configured" // which the crashed container prints
 	for name, test := range map[string]struct {
 		components []string
 		shown      bool
@@ -38,8 +38,8 @@ func TestCrashLogs(t *testing.T) {
 			if result.Complete || result.ExitCode != gate.Fail {
 				t.Errorf("want a fail, got %s", result)
 			}
-			if shown := strings.Contains(result.Log, lastWords); shown != test.shown {
-				t.Errorf("the last words of the crashed container are in the log: %t, want %t\n%s", shown, test.shown, result)
+			if shown := strings.Contains(result.Log, lastLine); shown != test.shown {
+				t.Errorf("the last line of the crashed container is in the log: %t, want %t\n%s", shown, test.shown, result)
 			}
 			if named := strings.Contains(result.Log, "pods/log"); named == test.shown {
 				t.Errorf("the log names pods/log: %t\n%s", named, result)

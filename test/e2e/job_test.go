@@ -79,7 +79,7 @@ func overlayWith(t *testing.T, namespace, folder string, components []string, pa
 		"namespace":  namespace,
 		"resources":  []string{relative(folder)},
 		"components": chosen,
-		"images":     []any{map[string]string{"name": "crashcheck/crashcheck", "newName": name, "newTag": tag}},
+		"images":     []any{map[string]string{"name": "registry.example.com/crashcheck", "newName": name, "newTag": tag}},
 		"patches":    patches,
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // These run the commands of README.md that need a cluster, as they stand there,
 // and want of each what it says comes of it. Those that need none are run by
-// test/docs.
+// test/readme.
 
 // TestREADMECommandsWithArgoRollouts runs alone: the ClusterAnalysisTemplate is
 // one for all namespaces, and other tests have it with this node's images.
@@ -237,8 +237,8 @@ func kustomizationOfComment(t *testing.T, folder, namespace, hash string, operat
 	text := shown.String()
 	for _, change := range [][2]string{
 		{"namespace: shop ", "namespace: " + namespace + " "},
-		{"https://github.com/crashcheck/crashcheck//deploy/base?ref=v0.1.0", relative},
-		{"newName: registry.example.com/crashcheck\n", "newName: " + image + "\n"},
+		{"- ../crashcheck/deploy/base\n", "- " + relative + "\n"},
+		{"newName: registry.shop.example/crashcheck\n", "newName: " + image + "\n"},
 		{"newTag: v0.1.0 ", "newTag: \"" + tag + "\" "},
 		{"value: 6fd8d747}", "value: " + hash + "}"},
 	} {

@@ -40,13 +40,13 @@ func TestReleaseScript(t *testing.T) {
 		for _, version := range []string{"1", "2"} {
 			writeShop(t, folder, container("shop", ready, env("VERSION", version)))
 			code, output := releaseShop(t, folder, namespace)
-			wantRelease(t, code, output, gate.Pass, `{"Crashes":0,"verdict":"pass"`, "the gate passes")
+			wantRelease(t, code, output, gate.Pass, `{"Crashes":0,"verdict":"pass"`, "the gate passed")
 			wantVersion(t, namespace, version)
 		}
 		useGate(t, folder, namespace, untilItCrashes)
 		writeShop(t, folder, container("shop", ends("1s", "3"), env("VERSION", "3")))
 		code, output := releaseShop(t, folder, namespace)
-		wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "going back to revision 2", "failed with exit code 1")
+		wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "rolling back to revision 2", "failed with exit code 1")
 		wantVersion(t, namespace, "2")
 	})
 	t.Run("a first release that crashes has nothing to go back to, nor has its repetition", func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestReleaseScript(t *testing.T) {
 		writeShop(t, folder, container("shop", ends("1s", "3"), env("VERSION", "1")))
 		for range 2 {
 			code, output := releaseShop(t, folder, namespace)
-			wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "no other version to go back to")
+			wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "no other revision to roll back to")
 			wantVersion(t, namespace, "1")
 		}
 	})
@@ -98,7 +98,7 @@ func TestReleaseScript(t *testing.T) {
 			useGate(t, folder, namespace, test.environment, test.patches...)
 			writeShop(t, folder, container("shop", ready, env("VERSION", "2")))
 			code, output = releaseShop(t, folder, namespace)
-			wantRelease(t, code, output, test.code, append(test.output, "going back to revision 1")...)
+			wantRelease(t, code, output, test.code, append(test.output, "rolling back to revision 1")...)
 			wantVersion(t, namespace, "1")
 		})
 	}
@@ -166,7 +166,7 @@ func TestPipelineExamples(t *testing.T) {
 	useGate(t, folder, namespace, untilItCrashes)
 	writeShop(t, folder, container("shop", ends("1s", "3"), env("VERSION", "2")))
 	code, output := shell(t, folder, clusterEnvironment(), strings.Join(pipeline.Release.Script, "\n"))
-	wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "going back to revision 1")
+	wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "rolling back to revision 1")
 	wantVersion(t, namespace, "1")
 }
 
@@ -216,7 +216,7 @@ func argoCDOverlay(t *testing.T, namespace string) string {
 	}
 	path := filepath.Join(dir, "kustomization.yaml")
 	text := strings.NewReplacer(
-		"https://github.com/crashcheck/crashcheck//deploy/base?ref=v0.1.0", relative,
+		"../../../deploy/base", relative,
 		"namespace: shop\n", "namespace: "+namespace+"\n",
 	).Replace(string(readFile(t, path)))
 	write(t, path, text)

@@ -101,7 +101,9 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		"--controllers=*,-nodeipam",
 		// Each controller as the identity that has its permissions.
 		"--use-service-account-credentials",
-		// Creation of pods in bursts is what tests wait for most.
+		// The default is 50 s. The kubelet renews its lease more often, too: see kubelet.yaml.tmpl.
+		"--node-monitor-grace-period=20s",
+		// Tests mostly wait for the creation of pods in bursts.
 		"--kube-api-qps=200",
 		"--kube-api-burst=400",
 	)

@@ -39,6 +39,17 @@ type Process struct {
 
 // start starts the process and waits until it is ready.
 func (p *Process) start(ctx context.Context) error {
+	if err := p.launch(); err != nil {
+		return err
+	}
+	if err := p.WaitReady(ctx); err != nil {
+		return fmt.Errorf("start %s: %w\n%s", p.Name, err, p.Tail(30))
+	}
+	return nil
+}
+
+// launch starts the process.
+func (p *Process) launch() error {
 	log, err := os.OpenFile(p.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
@@ -61,16 +72,11 @@ func (p *Process) start(ctx context.Context) error {
 		close(done)
 	}()
 	p.cmd, p.done = cmd, done
-	if err := recordProcess(p.dir, p.Name, cmd.Process.Pid); err != nil {
-		return err
-	}
-	if err := p.waitReady(ctx); err != nil {
-		return fmt.Errorf("start %s: %w\n%s", p.Name, err, p.Tail(30))
-	}
-	return nil
+	return recordProcess(p.dir, p.Name, cmd.Process.Pid)
 }
 
-func (p *Process) waitReady(ctx context.Context) error {
+// WaitReady waits until the process is ready.
+func (p *Process) WaitReady(ctx context.Context) error {
 	if p.ready == nil {
 		return nil
 	}
@@ -158,6 +164,14 @@ func (p *Process) Restart(ctx context.Context) error {
 		return err
 	}
 	return p.start(ctx)
+}
+
+// Relaunch is Restart, but does not wait until the process is ready.
+func (p *Process) Relaunch() error {
+	if err := p.Kill(); err != nil {
+		return err
+	}
+	return p.launch()
 }
 
 func (p *Process) signal(sig syscall.Signal) error {

@@ -1,15 +1,15 @@
-// Command crasher is the container that crashes, or does not, as its
-// environment says:
+// Command crasher is a container that crashes, or keeps running, as its environment says:
 //
-//	AFTER    how long it runs before it ends (a Go duration); unset: until SIGTERM
-//	CODE     the exit code it ends with (0)
-//	MESSAGE  written to /dev/termination-log before it ends
-//	OOM      any value: take memory until the kernel kills it, in place of ending
-//	TIMES    with STATE, end so often only, and run until SIGTERM from then on
-//	STATE    a file on a volume, which counts the ends across containers
+//	AFTER    how long it runs before it exits (a Go duration); unset: until SIGTERM
+//	CODE     the exit code (0)
+//	MESSAGE  written to /dev/termination-log before it exits
+//	OOM      any value: allocate memory until the kernel kills it, instead of exiting
+//	FILL     a file to fill with 16 MiB at the start
+//	TIMES    with STATE: exit only this many times, then run until SIGTERM
+//	STATE    a file on a volume that counts the exits of all containers
 //	DEAF     any value: ignore SIGTERM
 //
-// With an argument it is a probe: "ok" ends with 0, "fail" with 1.
+// With an argument it is a probe: "ok" exits with 0, "fail" with 1.
 package main
 
 import (
@@ -35,7 +35,7 @@ func probe(name string) int {
 	case "ok":
 		return 0
 	case "fail":
-		fmt.Println("this probe fails always")
+		fmt.Println("this probe always fails")
 		return 1
 	}
 	fmt.Fprintf(os.Stderr, "crasher: no probe %q\n", name)
@@ -50,13 +50,18 @@ func run() int {
 		signal.Notify(terminate, syscall.SIGTERM, syscall.SIGINT)
 	}
 
-	// Never, but a timer: without one, a program that hears no signal and waits
-	// for nothing else is a deadlock to its runtime.
+	if path := os.Getenv("FILL"); path != "" {
+		if err := os.WriteFile(path, make([]byte, 16<<20), 0o644); err != nil {
+			return failed("FILL", err)
+		}
+	}
+	// A timer that never fires: if the program only waited for a signal that it ignores, the Go runtime would report a
+	// deadlock.
 	end := time.After(math.MaxInt64)
-	if after := os.Getenv("AFTER"); after != "" && mayEndAgain() {
+	if after := os.Getenv("AFTER"); after != "" && mayExitAgain() {
 		duration, err := time.ParseDuration(after)
 		if err != nil {
-			return fault("AFTER", err)
+			return failed("AFTER", err)
 		}
 		end = time.After(duration)
 	}
@@ -68,39 +73,39 @@ func run() int {
 
 	if message := os.Getenv("MESSAGE"); message != "" {
 		if err := os.WriteFile("/dev/termination-log", []byte(message), 0o644); err != nil {
-			return fault("MESSAGE", err)
+			return failed("MESSAGE", err)
 		}
 	}
 	if os.Getenv("OOM") != "" {
 		takeMemory()
 	}
-	fmt.Println("crasher: ending as told")
+	fmt.Println("crasher: exiting as configured")
 	code, err := strconv.Atoi(or(os.Getenv("CODE"), "0"))
 	if err != nil {
-		return fault("CODE", err)
+		return failed("CODE", err)
 	}
 	return code
 }
 
-// mayEndAgain counts this end in STATE and says whether TIMES allows it.
-func mayEndAgain() bool {
+// mayExitAgain counts this exit in STATE and reports whether TIMES allows it.
+func mayExitAgain() bool {
 	state := os.Getenv("STATE")
 	if state == "" {
 		return true
 	}
 	times, err := strconv.Atoi(os.Getenv("TIMES"))
 	if err != nil {
-		os.Exit(fault("TIMES", err))
+		os.Exit(failed("TIMES", err))
 	}
 	data, err := os.ReadFile(state)
 	if err != nil && !os.IsNotExist(err) {
-		os.Exit(fault("STATE", err))
+		os.Exit(failed("STATE", err))
 	}
 	if len(data) >= times {
 		return false
 	}
 	if err := os.WriteFile(state, append(data, '.'), 0o644); err != nil {
-		os.Exit(fault("STATE", err))
+		os.Exit(failed("STATE", err))
 	}
 	return true
 }
@@ -109,7 +114,7 @@ func takeMemory() {
 	var held [][]byte
 	for {
 		block := make([]byte, 1<<20)
-		// Only pages that are written are really taken.
+		// The kernel allocates only pages that are written.
 		for i := 0; i < len(block); i += 4096 {
 			block[i] = 1
 		}
@@ -118,9 +123,9 @@ func takeMemory() {
 	}
 }
 
-func fault(name string, err error) int {
+func failed(name string, err error) int {
 	fmt.Fprintf(os.Stderr, "crasher: %s: %v\n", name, err)
-	// Not a code that a test would ask for.
+	// No test sets this code.
 	return 99
 }
 
