@@ -13,7 +13,7 @@ type scenario struct {
 	title    string
 	release  simcluster.Release // deployed as the run begins
 	settings []string           // environment variables, NAME=value
-	outage   time.Duration      // after which the API server becomes unavailable for good; 0: never
+	outage   time.Duration      // after which the API server becomes unavailable; 0: never
 
 	verdict  string
 	exitCode int

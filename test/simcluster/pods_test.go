@@ -222,18 +222,6 @@ func summary(pod corev1.Pod) string {
 	return line
 }
 
-func TestFaultyLimitsTheCrashingReplicas(t *testing.T) {
-	crashed := 0
-	for _, pod := range (Release{Replicas: 5, Faulty: 2, App: CrashLoop(time.Second, 1)}).Pods(time.Minute) {
-		if terminations(pod) > 0 {
-			crashed++
-		}
-	}
-	if crashed != 2 {
-		t.Errorf("%d of 5 pods have crashed, want 2", crashed)
-	}
-}
-
 // What happens to all pods of a release at the age of a minute, as a watcher sees it before, soon after and later.
 func TestEventsOfARelease(t *testing.T) {
 	const minute = time.Minute

@@ -33,14 +33,12 @@ type Release struct {
 	App     Life
 	Init    *Life
 	Sidecar *Life
-	// Faulty is the number of replicas that live as App, Init and Sidecar say; the others stay healthy. 0 means all.
-	Faulty int
 	// Unschedulable is the message of the scheduler, which finds no node for the pods. Empty: it finds one.
 	Unschedulable string
 
 	// These are the ages, in simulated time, at which the following happens to all pods, once. 0 means never; only one of
 	// them may be set.
-	DeleteAfter   time.Duration // the pods are deleted for good: the release is scaled to 0, or another version replaces it
+	DeleteAfter   time.Duration // the pods are deleted: the release is scaled to 0, or another version replaces it
 	ReplaceAfter  time.Duration // the pods are deleted and recreated, with other names and UIDs
 	EvictAfter    time.Duration // the kubelet evicts the pods, for their own use or under NodePressure; others replace them
 	NodeLostAfter time.Duration // the node stops reporting: statuses no longer change, and the node controller marks the pods
@@ -127,7 +125,7 @@ func (r Release) pod(ordinal, generation int, created time.Time, age time.Durati
 			}},
 		},
 	}
-	lives := r.lives(ordinal)
+	lives := lives{app: r.App, init: r.Init, sidecar: r.Sidecar}
 	pod.Spec = podSpec(r.Name, lives)
 	if age >= schedulingTime && r.Unschedulable == "" {
 		pod.Spec.NodeName = r.Node
@@ -140,20 +138,6 @@ func (r Release) pod(ordinal, generation int, created time.Time, age time.Durati
 type lives struct {
 	app           Life
 	init, sidecar *Life
-}
-
-func (r Release) lives(ordinal int) lives {
-	if r.Faulty == 0 || ordinal < r.Faulty {
-		return lives{app: r.App, init: r.Init, sidecar: r.Sidecar}
-	}
-	healthy := lives{}
-	if r.Init != nil {
-		healthy.init = &Life{}
-	}
-	if r.Sidecar != nil {
-		healthy.sidecar = &Life{}
-	}
-	return healthy
 }
 
 // digest makes names and IDs that are the same in every run: 64 hexadecimal characters.

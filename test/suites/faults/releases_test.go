@@ -102,11 +102,12 @@ func releaseRows() []row {
 			expect(andGoodPod(simulated(e, ", one good pod beside")), "pass", 0, pass),
 		)
 	}
-	return append(rows, beforeTheLimit(expect)...)
+	return append(rows, otherReleaseRows(expect)...)
 }
 
-// beforeTheLimit are rows in which the limit decides, whatever happens to the release, and rows about evictions and MIN_PODS.
-func beforeTheLimit(expect func(r row, verdict string, exit int, says string) row) []row {
+// otherReleaseRows are rows in which the limit is reached, whatever happens to the release, and rows about pods that are
+// replaced, do not start, or are too few.
+func otherReleaseRows(expect func(r row, verdict string, exit int, says string) row) []row {
 	const minute = time.Minute
 	crashLoop := simcluster.CrashLoop(time.Second, 1) // of a container that has crashed 4 times after a minute, 5 after two, 6 after 160 s
 	return []row{
@@ -120,6 +121,8 @@ func beforeTheLimit(expect func(r row, verdict string, exit int, says string) ro
 			release: simcluster.Release{EvictAfter: 2 * minute}, advance: 2 * minute}, ", limit reached", "CRASH_LIMIT=2"), "fail", 1, "Evicted: Pod ephemeral local storage(?s:.*)ERR FAIL .*: 2 crashes"),
 		expect(simulated(event{title: "pods evicted because of their node, and replaced",
 			release: simcluster.Release{EvictAfter: 2 * minute, NodePressure: true}, advance: 2 * minute}, "", "CRASH_LIMIT=1"), "pass", 0, "Evicted: The node was low on resource: memory.*not counted as a crash"),
+		expect(simulated(event{title: "pods replaced during the window",
+			release: simcluster.Release{ReplaceAfter: 2 * minute}, advance: 2 * minute}, ""), "pass", 0, "2 pods gone(?s:.*)INF PASS .*: no crashes"),
 		expect(simulated(event{title: "pods that cannot be scheduled",
 			release: simcluster.Release{Unschedulable: "0/3 nodes are available: 3 Insufficient memory."}}, ""), "inconclusive", 3, "ERR INCONCLUSIVE .*: no pod ran; .*Unschedulable: 0/3 nodes are available"),
 		expect(simulated(event{title: "pods whose init container never completes",
