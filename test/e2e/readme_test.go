@@ -11,9 +11,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/crashcheck/crashcheck/test/readme/commands"
 	"github.com/crashcheck/crashcheck/test/e2e/cluster"
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
+	"github.com/crashcheck/crashcheck/test/readme/commands"
 )
 
 // These run the commands of README.md that need a cluster, as they stand there,
