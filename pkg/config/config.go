@@ -41,7 +41,7 @@ const (
 // is no such value, and meaning is the documentation. The order of the fields is the order of the documentation and of
 // errors.
 type Config struct {
-	Hash        string        `env:"HASH" default:"HASH or SELECTOR is required" meaning:"value of the pod-template-hash label of the pods to check"`
+	Hash        string        `env:"HASH" default:"one of HASH, WORKLOAD, SELECTOR is required" meaning:"value of the pod-template-hash label of the pods to check"`
 	Interval    time.Duration `env:"INTERVAL" default:"required" meaning:"time between checks, at least 10ms"`
 	Count       int64         `env:"COUNT" envDefault:"0" meaning:"number of checks to run; when greater than 0, DURATION is ignored"`
 	MaxDuration time.Duration `env:"MAX_DURATION" meaning:"upper bound on the run's time when COUNT is used; greater than 0"`
@@ -50,7 +50,8 @@ type Config struct {
 	Debug       bool          `env:"DEBUG" envDefault:"off" meaning:"debug output, one line per check: on for any value except empty, 0, false, no, off"`
 
 	Namespace string          `env:"NAMESPACE" default:"in a cluster the Job's own namespace; otherwise that of the kubeconfig's context, otherwise default" meaning:"namespace of the pods"`
-	Selector  labels.Selector `env:"SELECTOR" meaning:"label selector; combined with HASH, a pod must match both"`
+	Workload  Workload        `env:"WORKLOAD" meaning:"workload whose current version to check, as TYPE/NAME: TYPE is deployment, statefulset, daemonset or rollout (Argo Rollouts)"`
+	Selector  labels.Selector `env:"SELECTOR" meaning:"label selector; combined with HASH or WORKLOAD, a pod must match both"`
 	HashLabel string          `env:"HASH_LABEL" default:"tries rollouts-pod-template-hash, then pod-template-hash" meaning:"label key that HASH is the value of"`
 
 	MinPods          int64    `env:"MIN_PODS" envDefault:"1" meaning:"at least this many matching pods must have run at the same time in some check; 0: not even one"`
@@ -64,7 +65,7 @@ type Config struct {
 	CrashLogLines int64         `env:"CRASH_LOG_LINES" envDefault:"0" meaning:"on failure, print this many last log lines of the worst crashed containers (needs get on pods/log; at most 5s in all, none after a signal)"`
 
 	// Selectors select the pods by Hash, HashLabel and Selector. None of them is empty. With both hash labels, the second
-	// selector is used while the first has matched nothing.
+	// selector is used while the first has matched nothing. With a Workload, there are none: its version selects the pods.
 	Selectors []labels.Selector
 
 	// Warnings are sentences about variables that are ignored or look misspelt.

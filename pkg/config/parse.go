@@ -31,7 +31,7 @@ func Parse(environ []string) (Config, error) {
 		}
 	}
 	c.given = given
-	if !v.failed("HASH", "SELECTOR", "HASH_LABEL") {
+	if !v.failed("HASH", "SELECTOR", "HASH_LABEL") && !v.isGiven("WORKLOAD") {
 		c.Selectors = selectors(c)
 	}
 	c.Warnings = append(ignored(c, v), misspelt(given)...)
@@ -62,6 +62,7 @@ func parse(given map[string]string) (Config, error) {
 		reflect.TypeFor[[]string]():        parser(parseList),
 		reflect.TypeFor[[]int32]():         parser(parseNumbers),
 		reflect.TypeFor[labels.Selector](): parser(parseSelector),
+		reflect.TypeFor[Workload]():        parser(parseWorkload),
 	}})
 	return c, err
 }

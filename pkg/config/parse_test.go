@@ -78,6 +78,11 @@ func TestValidConfigurations(t *testing.T) {
 		{"HASH_LABEL is the only label tried", environ("HASH_LABEL=example.com/hash"), "Selectors", "[example.com/hash=6fd8d747]"},
 		{"SELECTOR needs no HASH", environ("HASH", "SELECTOR=app in (a,b)"), "Selectors", "[app in (a,b)]"},
 		{"with HASH, both must match", environ("SELECTOR=app=web", "HASH_LABEL=pod-template-hash"), "Selectors", "[app=web,pod-template-hash=6fd8d747]"},
+		{"WORKLOAD is none by default", environ(), "Workload", config.Workload{}},
+		{"WORKLOAD needs no HASH", environ("HASH", "WORKLOAD=deployment/shop"), "Workload", config.Workload{Kind: "deployment", Name: "shop"}},
+		{"a workload's type is in any letter case, its name a subdomain", environ("HASH", "WORKLOAD=Deploy/my-shop.v2"), "Workload", config.Workload{Kind: "deployment", Name: "my-shop.v2"}},
+		{"a workload has its own selectors", environ("HASH", "WORKLOAD=deployment/shop"), "Selectors", "[]"},
+		{"a workload has its own selectors, beside SELECTOR", environ("HASH", "WORKLOAD=deployment/shop", "SELECTOR=a=b"), "Selectors", "[]"},
 		{"no container is ignored by default", environ(), "IgnoreContainers", []string(nil)},
 		{"container names are separated by commas", environ("IGNORE_CONTAINERS= istio-proxy , linkerd-proxy,"), "IgnoreContainers", []string{"istio-proxy", "linkerd-proxy"}},
 		{"no exit code is ignored by default", environ(), "IgnoreExitCodes", []int32(nil)},
@@ -132,10 +137,14 @@ func TestInvalidConfigurations(t *testing.T) {
 		number      = "must be a whole number less than 2^63"
 		placeholder = "is a placeholder that was not replaced: check the name of the argument in the AnalysisTemplate or manifest"
 		selector    = "must be a label selector, such as app=web,tier!=cache: "
-		noHash      = "HASH: Required value: set HASH to the pod-template-hash of the pods to check (such as 6fd8d747), or set SELECTOR"
-		noInterval  = "INTERVAL: Required value: set the time between checks (such as 5s)"
-		noDuration  = "DURATION: Required value: set how long to check (such as 5m), or set COUNT"
-		noLimit     = "CRASH_LIMIT: Required value: set the number of crashes at which the gate fails (such as 5)"
+		noHash      = "HASH: Required value: set HASH to the pod-template-hash of the pods to check (such as 6fd8d747), or set WORKLOAD (such as deployment/shop) or SELECTOR"
+		workload    = "must be TYPE/NAME, such as deployment/shop; TYPE is one of " +
+			"deployment (deploy, deployments), statefulset (sts, statefulsets), daemonset (ds, daemonsets), rollout (ro, rollouts)"
+		subdomain = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character " +
+			"(e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+		noInterval = "INTERVAL: Required value: set the time between checks (such as 5s)"
+		noDuration = "DURATION: Required value: set how long to check (such as 5m), or set COUNT"
+		noLimit    = "CRASH_LIMIT: Required value: set the number of crashes at which the gate fails (such as 5)"
 	)
 	nines := strings.Repeat("9", 200)
 	tests := []struct {
@@ -149,6 +158,15 @@ func TestInvalidConfigurations(t *testing.T) {
 		{"the placeholder of deploy/base", environ("HASH=<pod-template-hash>"), []string{`HASH: Invalid value: "<pod-template-hash>": ` + placeholder}},
 		{"a HASH that is not a label value", environ("HASH=a,b"), []string{`HASH: Invalid value: "a,b": must be a label value, such as 6fd8d747: ` + value}},
 		{"an invalid HASH beside SELECTOR", environ("HASH=$(HASH)", "SELECTOR=a=b"), []string{`HASH: Invalid value: "$(HASH)": ` + placeholder}},
+		{"HASH and WORKLOAD", environ("WORKLOAD=deployment/shop"), []string{`WORKLOAD: Invalid value: "deployment/shop": must not be set together with HASH: both choose the pods`}},
+		{"HASH and an invalid WORKLOAD", environ("WORKLOAD=shop"), []string{`WORKLOAD: Invalid value: "shop": ` + workload}},
+		{"a workload without a type", environ("HASH", "WORKLOAD=shop"), []string{`WORKLOAD: Invalid value: "shop": ` + workload}},
+		{"a workload of another type", environ("HASH", "WORKLOAD=replicaset/shop"), []string{`WORKLOAD: Invalid value: "replicaset/shop": ` + workload}},
+		{"a workload of another group", environ("HASH", "WORKLOAD=deployment.argoproj.io/shop"), []string{`WORKLOAD: Invalid value: "deployment.argoproj.io/shop": ` + workload}},
+		{"a workload of an empty group", environ("HASH", "WORKLOAD=deployment./shop"), []string{`WORKLOAD: Invalid value: "deployment./shop": ` + workload}},
+		{"a workload without a name", environ("HASH", "WORKLOAD=deployment/"), []string{`WORKLOAD: Invalid value: "deployment/": ` + workload + `; NAME: ` + subdomain}},
+		{"a workload with a second slash", environ("HASH", "WORKLOAD=deployment/../shop"), []string{`WORKLOAD: Invalid value: "deployment/../shop": ` + workload + `; NAME: ` + subdomain}},
+		{"a workload that was not replaced", environ("HASH", "WORKLOAD={{args.workload}}"), []string{`WORKLOAD: Invalid value: "{{args.workload}}": ` + placeholder}},
 		{"no interval", environ("INTERVAL"), []string{noInterval}},
 		{"an interval in words", environ("INTERVAL=five"), []string{`INTERVAL: Invalid value: "five": ` + aTime}},
 		{"an interval without a unit", environ("INTERVAL=2.5"), []string{`INTERVAL: Invalid value: "2.5": ` + aTime}},
@@ -258,7 +276,7 @@ func TestTheConfigBesideAnErrorHoldsTheValidValues(t *testing.T) {
 		t.Errorf("an invalid value is not the zero value: %+v", cfg)
 	}
 
-	for _, invalid := range []string{"HASH=<", "SELECTOR=,", "HASH_LABEL=-"} {
+	for _, invalid := range []string{"HASH=<", "SELECTOR=,", "HASH_LABEL=-", "WORKLOAD=x"} {
 		if cfg, _ := config.Parse(append(environ("SELECTOR=a=b"), invalid)); cfg.Selectors != nil {
 			t.Errorf("with %s, the selectors are %v", invalid, cfg.Selectors)
 		}
@@ -297,7 +315,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// full sets every variable to a value that is not its default, in the order of the documentation.
+// full sets every variable but WORKLOAD to a value that is not its default, in the order of the documentation.
 var full = []string{"HASH=a", "INTERVAL=5s", "COUNT=2", "MAX_DURATION=1m", "DURATION=2m", "CRASH_LIMIT=5", "DEBUG=on", "NAMESPACE=prod",
 	"SELECTOR=app=web", "HASH_LABEL=hash", "MIN_PODS=3", "REQUIRE_READY=yes", "IGNORE_CONTAINERS=a, b", "IGNORE_EXIT_CODES=3", "BASELINE=start",
 	"API_GRACE=30", "LOG_FORMAT=json", "CRASH_LOG_LINES=7"}
@@ -315,6 +333,7 @@ func TestNonDefault(t *testing.T) {
 		{"a default that is given in other words is left out", environ("COUNT=00", "DEBUG=FALSE", "MIN_PODS=+1", "REQUIRE_READY=no", "BASELINE=absolute",
 			"API_GRACE=1m", "LOG_FORMAT=text", "CRASH_LOG_LINES=0"), nil, environ()},
 		{"a zero that is not the default is named", environ("MIN_PODS=0", "API_GRACE=0"), []string{"MIN_PODS", "API_GRACE"}, []string{"MIN_PODS=0", "API_GRACE=0"}},
+		{"a workload, as it was given", environ("HASH", "WORKLOAD=deploy/shop", "SELECTOR=a=b"), []string{"WORKLOAD", "SELECTOR"}, []string{"WORKLOAD=deploy/shop", "SELECTOR=a=b"}},
 		{"other variables of the environment are left out", environ("TERM=dumb", "TOKEN=secret"), nil, environ()},
 	}
 	for _, test := range tests {
@@ -341,6 +360,9 @@ func TestEveryVariableIsDocumentedInOrder(t *testing.T) {
 	var want []string
 	for _, pair := range full {
 		name, _, _ := strings.Cut(pair, "=")
+		if name == "SELECTOR" {
+			want = append(want, "WORKLOAD") // it excludes HASH
+		}
 		want = append(want, name)
 	}
 	if !slices.Equal(names, want) {
@@ -387,6 +409,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("HASH={{args.hash}}\x00INTERVAL=NaN\x00DURATION=-1\x00CRASH_LIMIT=9223372036854775808")
 	f.Add("=x\x00HASH\x00IGNORE_CONTAINERS=,\x00SELECTOR=,\x00HASH_LABEL=a/b/c\x00IGNORE_EXIT_CODES=1,256")
 	f.Add("SELECTOR=a=" + strings.Repeat("-", 5000)) // the parser's error repeats the value
+	f.Add("WORKLOAD=Deployments.apps/shop\x00INTERVAL=5\x00DURATION=300\x00CRASH_LIMIT=5\x00SELECTOR=a=b")
 	f.Add(strings.Join(full, "\x00"))
 	f.Fuzz(func(t *testing.T, joined string) {
 		environ := strings.Split(joined, "\x00")
@@ -412,8 +435,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("a word is unknown: %+v", cfg)
 		case cfg.Namespace != "" && config.ValidateNamespace(cfg.Namespace) != nil:
 			t.Fatalf("the namespace %q is invalid", cfg.Namespace)
-		case len(cfg.Selectors) == 0:
-			t.Fatalf("no selector: %+v", cfg)
+		case (len(cfg.Selectors) == 0) != (cfg.Workload.Name != ""):
+			t.Fatalf("neither a selector nor a workload, or both: %+v", cfg)
 		}
 		for _, selector := range cfg.Selectors {
 			if _, err := labels.Parse(selector.String()); err != nil || selector.Empty() {

@@ -23,11 +23,10 @@ type validation struct {
 
 // validate checks which variables are set and what their values may be.
 func (v validation) validate(c Config) {
-	if !v.isGiven("SELECTOR") {
-		v.require("HASH", "set HASH to the pod-template-hash of the pods to check (such as 6fd8d747), or set SELECTOR")
+	if !v.isGiven("WORKLOAD") && !v.isGiven("SELECTOR") {
+		v.require("HASH", "set HASH to the pod-template-hash of the pods to check (such as 6fd8d747), or set WORKLOAD (such as deployment/shop) or SELECTOR")
 	}
-	v.must(!strings.ContainsAny(c.Hash, "{}<>$"), "HASH",
-		"is a placeholder that was not replaced: check the name of the argument in the AnalysisTemplate or manifest")
+	v.must(!isPlaceholder(c.Hash), "HASH", placeholder)
 	v.conform("HASH", c.Hash, "must be a label value, such as 6fd8d747", apivalidation.IsValidLabelValue)
 
 	v.require("INTERVAL", "set the time between checks (such as 5s)")
@@ -52,6 +51,7 @@ func (v validation) validate(c Config) {
 	if v.isGiven("NAMESPACE") {
 		v.conform("NAMESPACE", c.Namespace, mustBeNamespace, apivalidation.IsDNS1123Label)
 	}
+	v.must(!v.isGiven("WORKLOAD") || !v.isGiven("HASH"), "WORKLOAD", "must not be set together with HASH: both choose the pods")
 	if v.isGiven("HASH_LABEL") {
 		v.conform("HASH_LABEL", c.HashLabel, "must be a label key", apivalidation.IsQualifiedName)
 	}
@@ -72,6 +72,10 @@ func (v validation) validate(c Config) {
 	v.oneOf("LOG_FORMAT", c.LogFormat, LogText, LogJSON)
 	v.must(c.CrashLogLines >= 0, "CRASH_LOG_LINES", "must be at least 0")
 }
+
+const placeholder = "is a placeholder that was not replaced: check the name of the argument in the AnalysisTemplate or manifest"
+
+func isPlaceholder(value string) bool { return strings.ContainsAny(value, "{}<>$") }
 
 const mustBeNamespace = "must be a namespace name"
 
