@@ -19,7 +19,7 @@ const (
 // said is what the log has said already.
 type said struct {
 	before   map[any]bool // states of pods and containers
-	crashes  int64        // so far
+	crashes  int64        // logged so far
 	logLines bool         // of a crashed container
 
 	lines   map[string]int // of the current check, by event
@@ -128,7 +128,6 @@ func (l *Log) crashes(e runner.Checked) {
 		all := checker.ContainerCrashes{Pod: c.Pod, Container: c.Container, Kind: c.Kind, Crashes: c.Crashes, Termination: c.Termination}
 		l.warn("crash", sentence, "crashes", l.said.crashes, "limit", l.plan.CrashLimit, "crashed", newJSONContainer(all))
 	}
-	l.said.crashes = e.Tally.Crashes
 }
 
 // checkFailed warns about an error once in a streak, and not too often.

@@ -417,7 +417,7 @@ func TestEndOfTheLog(t *testing.T) {
 	}
 	unobserved := change(result(runner.Inconclusive, runner.Denied), func(r *report.Result) { r.Err = errors.New("403 Forbidden") })
 	const (
-		summary   = "INF 61 checks in 5m1s, 3 pods seen; longest time without a successful check: 5s\n"
+		summary   = "INF 61 checks in 5m1s, 3 pods seen\n"
 		noVerdict = summary + "INF no verdict was reached: do not promote"
 	)
 	for _, test := range []struct {
@@ -437,6 +437,12 @@ func TestEndOfTheLog(t *testing.T) {
 		{"too few pods ran", change(result(runner.Inconclusive, runner.NeverRan), func(r *report.Result) { r.Plan.MinPods = 3 }),
 			noVerdict + "; pods: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): at most 2 pods ran at the same time, MIN_PODS is 3\n"},
 		{"access is denied", unobserved, noVerdict + "; fix the reported problem until this works: kubectl -n shop get pods\nERR INCONCLUSIVE (exit code 3): the API server denies access: 403 Forbidden\n"},
+		{"a crash with exit code 1: the log shows why", result(runner.Fail, "", panicked, oom),
+			"CRASHES  KIND     LAST CRASH  POD/CONTAINER             LAST TERMINATION\n" +
+				"1        sidecar  23:59:58    web-6fd8d747-fghij/proxy  exit code 2: panic: no such table: orders\n" +
+				"3        main     23:59:58    web-6fd8d747-abcde/app    exit code 137, signal 9 (OOMKilled): exceeded its memory …\n" +
+				summary + "INF logs: kubectl -n shop logs web-6fd8d747-fghij -c proxy --previous\n" +
+				"ERR FAIL (exit code 1): 4 crashes in 2 of 3 pods, limit 5; worst: web-6fd8d747-fghij/proxy (sidecar) (1 crash, exit code 2)\n"},
 		{"SIGTERM", change(result(runner.Interrupted, ""), func(r *report.Result) { r.Signal = syscall.SIGTERM }),
 			noVerdict + "; SIGTERM comes from a deleted Job, its deadline, or a drained node\nERR INTERRUPTED (exit code 143): ended by SIGTERM after 5m1s, before a verdict was reached; no crashes, limit 5\n"},
 		{"SIGINT", change(result(runner.Interrupted, ""), func(r *report.Result) { r.Signal = syscall.SIGINT }),
@@ -450,6 +456,16 @@ func TestEndOfTheLog(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestNoCommandIsAdvisedIfTheLogLinesArePrinted(t *testing.T) {
+	got := record(report.LogOptions{}, func(log *report.Log) {
+		log.LogLines(panicked.Pod, "proxy", []byte("panic"))
+		log.Close(result(runner.Fail, "", panicked, oom))
+	})
+	if strings.Contains(got, "kubectl") {
+		t.Errorf("got:\n%s", got)
 	}
 }
 
@@ -484,7 +500,7 @@ func TestTheLastTenLinesSayWhatCrashedAndWhy(t *testing.T) {
 			lines := strings.SplitAfter(strings.TrimSuffix(got, "\n"), "\n")
 			last := strings.Join(lines[len(lines)-10:], "")
 			want := test.want + "timeline: 1???????????????????????????? (2m8s per character; digit or +: crashes, ?: not observed)\n" +
-				"INF 61 checks in 1h, 3 pods seen, 1 failed attempt; longest time without a successful check: 5s\n"
+				"INF 61 checks in 1h, 3 pods seen, 1 failed attempt\n"
 			if test.claim == "sidecars only" {
 				want += "INF only sidecars crashed; to ignore them, set IGNORE_CONTAINERS=proxy\n"
 			}

@@ -32,6 +32,7 @@ func TestReason(t *testing.T) {
 			"no crashes within 5m1s, limit 5; no pod matched pod-template-hash=6fd8d747"},
 		{"pass after all pods have gone (MIN_PODS=0)", outcome(runner.Pass, ""), func(o *runner.Outcome) { o.GoneSince, o.Last = 90*time.Second, checker.Tally{} },
 			"no crashes within 5m1s, limit 5; no pods remained at the final check, since 00:01:30"},
+		{"pass after all pods have succeeded", outcome(runner.Pass, ""), func(o *runner.Outcome) { o.Last = checker.Tally{Pods: 2, Ran: 2, Present: 2} }, "no crashes within 5m1s, limit 5"},
 		{"pass with a pod that cannot start", outcome(runner.Pass, ""), func(o *runner.Outcome) {
 			o.Last = checker.Tally{Pods: 3, Active: 3, Present: 2, NotRun: []string{"web-1"}, NotReady: []string{"web-1"}, CannotStart: []checker.CannotStart{imagePull}}
 		}, `no crashes within 5m1s, limit 5; web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2"`},
@@ -67,10 +68,11 @@ func TestReason(t *testing.T) {
 		{"never ran: still starting, after crashes of an init container", outcome(runner.Inconclusive, runner.NeverRan, panicked), func(o *runner.Outcome) {
 			o.MostRan, o.Last = 0, checker.Tally{Pods: 2, Active: 2, NotRun: []string{"web-1", "web-2"}}
 		}, "no pod ran; web-1, web-2 were still starting at the final check; 1 crash in 1 of 3 pods, limit 5"},
-		{"never ran: too few", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) { o.Plan.MinPods = 3 }, "at most 2 pods ran at the same time, MIN_PODS is 3"},
+		{"never ran: too few", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) { o.MostRan, o.Plan.MinPods = 1, 2 }, "at most 1 pod ran at the same time, MIN_PODS is 2"},
 		{"never ran: not admitted", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) {
 			o.MostRan, o.LastFailure, o.Last = 0, preempted, checker.Tally{Pods: 1, PodsFailed: 1}
 		}, "no pod ran; pod web-0 failed: Preempting: Preempted in order to admit critical pod"},
+		{"never ran: a pod that failed is gone", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) { o.MostRan, o.LastFailure, o.Last = 0, preempted, checker.Tally{} }, "no pod ran"},
 		{"gone", outcome(runner.Inconclusive, runner.Gone, oom), func(o *runner.Outcome) { o.GoneSince, o.Last = 90*time.Second, checker.Tally{} },
 			"no pods remained at the final check, since 00:01:30; 3 crashes in 1 of 3 pods, limit 5"},
 		{"gone, but some are still listed", outcome(runner.Inconclusive, runner.Gone), func(o *runner.Outcome) {

@@ -91,7 +91,7 @@ func (l *Log) summary(r Result) {
 	if r.FailedChecks > 0 {
 		sentence += ", " + count(r.FailedChecks, "failed attempt")
 	}
-	if r.LongestGap > 2*l.plan.Interval { // shorter ones are normal
+	if r.LongestGap > 2*r.Plan.Interval { // shorter ones are normal
 		sentence += "; longest time without a successful check: " + duration(r.LongestGap)
 	}
 	l.say(slog.LevelInfo, "summary", sentence, "checks", r.Checks, "failedChecks", r.FailedChecks, "pods", r.Pods,

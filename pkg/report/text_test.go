@@ -135,7 +135,7 @@ func TestTimeline(t *testing.T) {
 		{"crashes that show after a gap are shown", []runner.Event{checked(s), failed(2 * s), checked(3*s, 1)}, 4 * s, "..?1. (1s"},
 		{"a second for each of the 40 characters", []runner.Event{checked(0, 1), checked(39*s, 1)}, 39 * s, "1" + strings.Repeat(".", 38) + "1 (1s"},
 		{"one second more halves the number of characters", []runner.Event{checked(0, 1), checked(s, 2), checked(40*s, 1)}, 40 * s, "3" + strings.Repeat(".", 19) + "1 (2s"},
-		{"a gap stays when characters are merged", []runner.Event{checked(3 * s), failed(4 * s), checked(5 * s)}, 79 * s, "..?" + strings.Repeat(".", 37) + " (2s"},
+		{"a gap stays when characters are merged", []runner.Event{checked(2 * s), failed(5 * s / 2), checked(3 * s)}, 79 * s, ".?" + strings.Repeat(".", 38) + " (2s"},
 		{"a run of days", []runner.Event{checked(0, 1), checked(7*24*time.Hour, 1)}, 7 * 24 * time.Hour, "1" + strings.Repeat(".", 35) + "1 (4h33m4s"},
 		{"crashes at the very end are shown", []runner.Event{checked(0), checked(3*s, 1)}, 2 * s, "...1 (1s"},
 	} {
