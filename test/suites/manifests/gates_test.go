@@ -43,8 +43,15 @@ func TestNamesOfTheObjects(t *testing.T) {
 func TestPermissionIsToListPodsInOneNamespace(t *testing.T) {
 	listPods := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}}
 	readLogs := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}}
+	getWorkloads := rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets"}, Verbs: []string{"get"}}
+	getRollouts := rbacv1.PolicyRule{APIGroups: []string{"argoproj.io"}, Resources: []string{"rollouts"}, Verbs: []string{"get"}}
+	listVersions := rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"replicasets", "controllerrevisions"}, Verbs: []string{"list"}}
 	for _, folder := range []string{"base", "argo-rollouts"} {
-		for component, rules := range map[string][]rbacv1.PolicyRule{"require-ready": {listPods}, "crash-logs": {listPods, readLogs}} {
+		for component, rules := range map[string][]rbacv1.PolicyRule{
+			"require-ready": {listPods},
+			"crash-logs":    {listPods, readLogs},
+			"workload":      {listPods, getWorkloads, getRollouts, listVersions},
+		} {
 			objects := buildWith(t, folder, component)
 			role := get[*rbacv1.ClusterRole](t, objects, "ClusterRole/"+clusterRoleName)
 			if !reflect.DeepEqual(role.Rules, rules) || role.AggregationRule != nil {
@@ -75,7 +82,7 @@ func jobsIn(objects map[string]any) map[string]batchv1.JobSpec {
 
 // eachGate tests every gate without components, with each component, and with all of them together.
 func eachGate(t *testing.T, test func(t *testing.T, components []string, job batchv1.JobSpec)) {
-	all := []string{"crash-logs", "no-sidecar-injection", "require-ready", "restricted-network", "retry-inconclusive"}
+	all := []string{"crash-logs", "no-sidecar-injection", "require-ready", "restricted-network", "retry-inconclusive", "workload"}
 	sets := [][]string{nil, all}
 	for _, component := range all {
 		sets = append(sets, []string{component})
@@ -283,7 +290,11 @@ func TestKustomizationsInCommentsWork(t *testing.T) {
 				}
 				for key, job := range jobsIn(objects) {
 					cfg := parse(t, job, args)
-					if want := strings.Contains(path, "crash-logs"); cfg.Hash != someHash || (cfg.CrashLogLines > 0) != want {
+					hash, workload := someHash, ""
+					if folder == "base" && strings.Contains(path, "components/workload") {
+						hash, workload = "", "deployment/shop"
+					}
+					if want := strings.Contains(path, "crash-logs"); cfg.Hash != hash || cfg.Workload.String() != workload || (cfg.CrashLogLines > 0) != want {
 						t.Errorf("%s: the configuration is %+v", key, cfg)
 					}
 					if image := job.Template.Spec.Containers[0].Image; strings.Contains(overlay, "images:") == strings.HasPrefix(image, "registry.example.com/") {
