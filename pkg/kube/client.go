@@ -88,7 +88,7 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 		defer response.Body.Close()
 		err = c.statusError(r, response)
 	}
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil { // whatever it interrupted
 		err = fmt.Errorf("request to %s: %w", address.Host, context.Cause(ctx))
 	}
 	if err != nil {

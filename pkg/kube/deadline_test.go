@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -164,46 +163,45 @@ func TestAFileThatCannotBeReadDoesNotBlock(t *testing.T) {
 	}
 }
 
-// lateTransport returns a response only when it is told to, whatever the context.
-type lateTransport struct {
-	called  chan struct{}
-	respond chan *http.Response
-}
+type roundTripper func() *http.Response
 
-func (l lateTransport) RoundTrip(*http.Request) (*http.Response, error) {
-	close(l.called)
-	return <-l.respond, nil
-}
+func (r roundTripper) RoundTrip(*http.Request) (*http.Response, error) { return r(), nil }
 
-type closeRecorder struct {
-	io.Reader
-	closed chan struct{}
-}
+type body struct{ read, close func() error }
 
-func (c closeRecorder) Close() error {
-	close(c.closed)
-	return nil
-}
+func (b body) Read([]byte) (int, error) { return 0, b.read() }
+func (b body) Close() error             { return b.close() }
 
-func TestAResponseThatComesAfterTheCallIsClosed(t *testing.T) {
-	transport := lateTransport{make(chan struct{}), make(chan *http.Response)}
-	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
-	client.http.Transport = transport
+func TestAResponseThatArrivesAfterTheCallIsClosed(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	go func() {
-		<-transport.called
+	respond, closed := make(chan *http.Response), make(chan struct{})
+	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
+	client.http.Transport = roundTripper(func() *http.Response { // does not know the context
 		cancel(errSIGTERM)
-	}()
-	err := client.List(ctx, selector, nil)
-	if !errors.Is(err, errSIGTERM) {
+		return <-respond
+	})
+	if err := client.List(ctx, selector, nil); !errors.Is(err, errSIGTERM) {
 		t.Fatalf("the error is %v", err)
 	}
-	body := closeRecorder{strings.NewReader(""), make(chan struct{})}
-	transport.respond <- &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}
+	respond <- &http.Response{StatusCode: 200, Body: body{close: func() error { close(closed); return nil }}}
 	select {
-	case <-body.closed:
+	case <-closed:
 	case <-time.After(patience):
 		t.Error("the body is not closed")
+	}
+}
+
+func TestAContextThatEndsInTheBodyOfAnErrorIsTheCause(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
+	client.http.Transport = roundTripper(func() *http.Response {
+		return &http.Response{StatusCode: 500, Body: body{
+			read:  func() error { cancel(errSIGTERM); return errors.New("broken") },
+			close: func() error { return nil },
+		}}
+	})
+	if err := client.List(ctx, selector, nil); !errors.Is(err, errSIGTERM) {
+		t.Errorf("the error is %v", err)
 	}
 }
 

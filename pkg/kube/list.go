@@ -41,9 +41,7 @@ func (c *Client) List(ctx context.Context, selector string, visit func(*corev1.P
 	switch {
 	case list.visitErr != nil:
 		return list.visitErr
-	case body.err != nil && ctx.Err() != nil:
-		return fmt.Errorf("read the PodList after %d bytes: %w", body.n, context.Cause(ctx))
-	case body.err != nil: // any other error follows from it
+	case body.err != nil: // any other error follows from it; net/http returns the context's cause
 		return fmt.Errorf("read the PodList after %d bytes: %w", body.n, body.err)
 	}
 	return err

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -134,8 +133,9 @@ func TestACompleteListIsAccepted(t *testing.T) {
 }
 
 func TestAPodIsVisitedBeforeTheListEnds(t *testing.T) {
+	recorded := recordedPods(t)
 	for _, media := range []string{mediaJSON, mediaProtobuf} {
-		body := encode(t, recordedPods(t), media)
+		body := encode(t, recorded, media)
 		visited := make(chan struct{})
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", media)
@@ -154,7 +154,7 @@ func TestAPodIsVisitedBeforeTheListEnds(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil || pods != len(recordedPods(t).Items) {
+		if err != nil || pods != len(recorded.Items) {
 			t.Errorf("%s: %d pods, %v", media, pods, err)
 		}
 	}
@@ -272,8 +272,10 @@ func TestACompressedListIsAccepted(t *testing.T) {
 }
 
 func TestADamagedListMeansTheSameToTheLibrary(t *testing.T) {
+	pods := samplePods()
+	pods.Items = pods.Items[1:2]
 	for _, media := range []string{mediaJSON, mediaProtobuf} {
-		body := encode(t, samplePods(), media)
+		body := encode(t, pods, media)
 		for i := range body {
 			for bit := range 8 {
 				damaged := bytes.Clone(body)
@@ -307,21 +309,18 @@ func TestALengthThatIsTooLargeIsAnError(t *testing.T) {
 	}
 }
 
-// manyPods is the body of a list of many pods, which is made as it is read.
+// manyPods returns the body of a list that repeats a pod.
 func manyPods(media string, pod []byte, n int) io.Reader {
-	repeated := io.MultiReader()
-	switch media {
-	case mediaJSON:
+	if media == mediaJSON {
 		first := `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[` + string(pod)
-		repeated = io.MultiReader(strings.NewReader(first), &repeater{item: append([]byte(","), pod...), n: n - 1}, strings.NewReader("]}"))
-	case mediaProtobuf:
-		item := append(binary.AppendUvarint([]byte("\x12"), uint64(len(pod))), pod...)
-		start := binary.AppendUvarint([]byte("k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12"), uint64(len(item)*n+5))
-		repeated = io.MultiReader(bytes.NewReader(append(start, "\n\x03\x12\x011"...)), &repeater{item: item, n: n})
+		return io.MultiReader(strings.NewReader(first), &repeater{item: append([]byte(","), pod...), n: n - 1}, strings.NewReader("]}"))
 	}
-	return repeated
+	item := append(binary.AppendUvarint([]byte("\x12"), uint64(len(pod))), pod...)
+	start := binary.AppendUvarint([]byte("k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12"), uint64(len(item)*n+5))
+	return io.MultiReader(bytes.NewReader(append(start, "\n\x03\x12\x011"...)), &repeater{item: item, n: n})
 }
 
+// repeater is a reader of an item that is repeated n times.
 type repeater struct {
 	item []byte
 	n    int
@@ -369,17 +368,28 @@ func TestMemoryDoesNotGrowWithTheNumberOfPods(t *testing.T) {
 }
 
 func TestAListHasALimitOfPods(t *testing.T) {
-	for _, media := range []string{mediaJSON, mediaProtobuf} {
-		pod := map[string]string{mediaJSON: `{"metadata":{"uid":"u"}}`, mediaProtobuf: "\x0a\x03\x2a\x01u"}[media]
-		for n, want := range map[int]string{maxPods: "", maxPods + 1: "invalid PodList: more than 200000 pods"} {
-			pods := 0
-			reader := &listReader{
-				body:  &listBody{from: manyPods(media, []byte(pod), n), left: maxPodBytes},
-				visit: func(*corev1.Pod) error { pods++; return nil },
-			}
-			if err := reader.read(media); fmt.Sprint(err) != want && (err != nil || want != "") || pods != maxPods {
-				t.Errorf("%s: a list of %d pods: %d pods, %v", media, n, pods, err)
-			}
+	for _, test := range []struct {
+		media, pod string
+		pods       int
+		want       string
+	}{
+		{mediaProtobuf, "\x0a\x03\x2a\x01u", maxPods, ""},
+		{mediaProtobuf, "\x0a\x03\x2a\x01u", maxPods + 1, "invalid PodList: more than 200000 pods"},
+		{mediaJSON, `{"metadata":{"uid":"u"}}`, maxPods + 1, "invalid PodList: more than 200000 pods"},
+	} {
+		visited := 0
+		reader := &listReader{
+			body:  &listBody{from: manyPods(test.media, []byte(test.pod), test.pods), left: maxPodBytes},
+			visit: func(*corev1.Pod) error { visited++; return nil },
+		}
+		err := reader.read(test.media)
+		if test.want != "" {
+			wantError(t, err, test.want)
+		} else if err != nil {
+			t.Errorf("a list of %d pods: %v", test.pods, err)
+		}
+		if visited != maxPods {
+			t.Errorf("%d of %d pods are visited", visited, test.pods)
 		}
 	}
 }

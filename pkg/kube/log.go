@@ -31,9 +31,6 @@ func (c *Client) Log(ctx context.Context, pod, container string, previous bool, 
 	}
 	defer response.Body.Close()
 	log, err := readTail(response.Body, limit)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
