@@ -15,6 +15,7 @@ import (
 type Result struct {
 	runner.Outcome
 	Namespace string // empty: unknown
+	Workload  string // such as deployment/shop; empty: none
 
 	// Errors are those of an invalid configuration, one sentence each. [Outcome.Err] may hold another error.
 	Errors []string
@@ -42,6 +43,7 @@ type jsonLine struct {
 	FailedChecks      int64           `json:"failedChecks"`
 	Pods              int             `json:"pods"`
 	Namespace         *string         `json:"namespace"`
+	Workload          *string         `json:"workload"`
 	Selector          *string         `json:"selector"`
 	ElapsedSeconds    float64         `json:"elapsedSeconds"`
 	LongestGapSeconds float64         `json:"longestGapSeconds"`
@@ -87,7 +89,7 @@ func JSONLine(r Result) []byte {
 	line := jsonLine{
 		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.reason(), maxReason), Limit: r.limit(),
 		Checks: r.Checks, FailedChecks: r.FailedChecks, Pods: r.Pods,
-		Namespace: known(r.Namespace), Selector: known(r.Selector),
+		Namespace: known(r.Namespace), Workload: known(r.Workload), Selector: known(r.Selector),
 		ElapsedSeconds: seconds(r.Elapsed), LongestGapSeconds: seconds(r.LongestGap),
 		Containers: []jsonContainer{},
 	}

@@ -15,15 +15,15 @@ import (
 )
 
 func TestJSONLine(t *testing.T) {
-	const seen = `"limit":5,"checks":61,"failedChecks":0,"pods":3,"namespace":"shop","selector":"pod-template-hash=6fd8d747","elapsedSeconds":301.235,"longestGapSeconds":5.002,`
-	const nothing = `"checks":0,"failedChecks":0,"pods":0,"namespace":null,"selector":null,"elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`
+	const seen = `"limit":5,"checks":61,"failedChecks":0,"pods":3,"namespace":"shop","workload":null,"selector":"pod-template-hash=6fd8d747","elapsedSeconds":301.235,"longestGapSeconds":5.002,`
+	const nothing = `"checks":0,"failedChecks":0,"pods":0,"namespace":null,"workload":null,"selector":null,"elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`
 	rejected := result(runner.Inconclusive, runner.Rejected)
 	rejected.Err = errors.New("a\n{\"Crashes\":0}\x1b[2J\u009b31m\u202e<&>")
 	unknown := result(runner.Inconclusive, runner.Unobserved)
 	unknown.Outcome = runner.Outcome{Verdict: runner.Inconclusive, Cause: runner.Rejected, Err: errors.New("400"), Plan: runner.Plan{CrashLimit: 1},
 		FailedChecks: 3, Selector: "a=b or c=b", Elapsed: time.Second, LongestGap: time.Second}
 	known := invalid("INTERVAL: required", "DURATION: required")
-	known.Namespace, known.Selector, known.Plan.CrashLimit = "shop", "a=b", 7
+	known.Namespace, known.Workload, known.Selector, known.Plan.CrashLimit = "shop", "deployment/shop", "a=b", 7
 	negative := invalid("CRASH_LIMIT: must be at least 1")
 	negative.Plan.CrashLimit = -3
 	for _, test := range []struct {
@@ -44,10 +44,10 @@ func TestJSONLine(t *testing.T) {
 				`{"pod":"a","container":"b","kind":"init","crashes":1,"exitCode":null,"signal":null,"reason":null,"message":null,"finishedAt":null},` +
 				`{"pod":"a","container":"c","kind":"main","crashes":1,"exitCode":0,"signal":null,"reason":"Completed","message":null,"finishedAt":null}]}`},
 		{"inconclusive, without a successful check", unknown,
-			`{"Crashes":0,"verdict":"inconclusive","reason":"the API server rejects the request: 400","limit":1,"checks":0,"failedChecks":3,"pods":0,"namespace":"shop","selector":"a=b or c=b","elapsedSeconds":1,"longestGapSeconds":1,"containers":[]}`},
+			`{"Crashes":0,"verdict":"inconclusive","reason":"the API server rejects the request: 400","limit":1,"checks":0,"failedChecks":3,"pods":0,"namespace":"shop","workload":null,"selector":"a=b or c=b","elapsedSeconds":1,"longestGapSeconds":1,"containers":[]}`},
 		{"invalid, with nothing known", invalid("HASH: required"), `{"Crashes":0,"verdict":"invalid","reason":"HASH: required","limit":null,` + nothing},
 		{"invalid, with what is known, and all errors", known,
-			`{"Crashes":0,"verdict":"invalid","reason":"INTERVAL: required; DURATION: required","limit":7,"checks":0,"failedChecks":0,"pods":0,"namespace":"shop","selector":"a=b","elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`},
+			`{"Crashes":0,"verdict":"invalid","reason":"INTERVAL: required; DURATION: required","limit":7,"checks":0,"failedChecks":0,"pods":0,"namespace":"shop","workload":"deployment/shop","selector":"a=b","elapsedSeconds":0,"longestGapSeconds":0,"containers":[]}`},
 		{"a limit that is invalid is unknown", negative, `{"Crashes":0,"verdict":"invalid","reason":"CRASH_LIMIT: must be at least 1","limit":null,` + nothing},
 		{"text from the cluster can forge neither a line nor a control sequence", rejected,
 			`{"Crashes":0,"verdict":"inconclusive","reason":"the API server rejects the request: a\n{\"Crashes\":0}\u001b[2J\u009b31m\u202e<&>",` + seen + `"containers":[]}`},
