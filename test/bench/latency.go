@@ -33,9 +33,9 @@ func measureLatency(ctx context.Context, b *bench, results *Results) error {
 	}{
 		{crashcheckRival, 10, 10, 3},
 		{crashcheckRival, 100, 10, 3},
-		{crashcheckRival, 1000, 3, 4},
-		{kubectlRival, 100, 1, 6},
-		{typedRival, 100, 5, 4},
+		{crashcheckRival, 1000, 3, 3},
+		{kubectlRival, 100, 1, 4},
+		{typedRival, 100, 5, 3},
 	} {
 		if b.quick {
 			if c.rounds = 1; c.pods > 100 {

@@ -166,23 +166,15 @@ const runTitle = "a run of 300 s at INTERVAL 5 s"
 func (r Results) runTable() string {
 	names := []string{crashcheckName, kubectlName, typedName}
 	table := markdown.NewTable(append([]string{"per run", "pods", "against kubectl | jq"}, names...)...)
-	for _, f := range []struct {
-		title string
-		value func(Run) float64
-		write func(float64) string
-	}{
-		{gateCPU.title, func(run Run) float64 { return float64(run.Gate) }, duration},
-		{apiCPU.title, func(run Run) float64 { return float64(run.API) }, duration},
-		{etcdCPU.title, func(run Run) float64 { return float64(run.Etcd) }, duration},
-		{wireBytes.title, func(run Run) float64 { return run.Bytes }, markdown.Bytes},
-	} {
-		for _, ours := range r.Runs {
-			if ours.Rival != crashcheckName {
-				continue
-			}
-			cells := []string{f.title, fmt.Sprint(ours.Pods), "**" + markdown.Ratio(f.value(ours), f.value(r.run(kubectlName, ours.Pods))) + "**"}
+	var runs []Check
+	for _, run := range r.Runs {
+		runs = append(runs, run.Check)
+	}
+	for _, f := range []figure{gateCPU, apiCPU, etcdCPU, wireBytes} {
+		for _, s := range measuredScenarios(runs) {
+			cells := []string{f.title, s.String(), "**" + markdown.Ratio(f.value(check(runs, crashcheckName, s)), f.value(check(runs, kubectlName, s))) + "**"}
 			for _, name := range names {
-				cells = append(cells, f.write(f.value(r.run(name, ours.Pods))))
+				cells = append(cells, f.cell(check(runs, name, s), true))
 			}
 			table.Row(cells...)
 		}
@@ -190,21 +182,12 @@ func (r Results) runTable() string {
 	return table.String()
 }
 
-func (r Results) run(rival string, pods int) Run {
-	for _, run := range r.Runs {
-		if run.Rival == rival && run.Pods == pods {
-			return run
-		}
-	}
-	return Run{}
-}
-
 // intervalTable shows what the pauses between checks change.
 func (r Results) intervalTable() string {
-	table := markdown.NewTable("per check of 10 pods", "CPU of the gate: every 5 s", "without pauses", "CPU of kube-apiserver: every 5 s", "without pauses")
+	table := markdown.NewTable("per check", "CPU of the gate: every 5 s", "without pauses", "CPU of kube-apiserver: every 5 s", "without pauses")
 	for _, run := range r.Runs {
-		if packed := check(r.Checks, run.Rival, Scenario{Pods: run.Pods}); packed.Rival != "" {
-			table.Row(run.Rival, markdown.Duration(run.GateCheck), markdown.Duration(packed.Gate), markdown.Duration(run.APICheck), markdown.Duration(packed.API))
+		if packed := check(r.Checks, run.Rival, run.Scenario); packed.Rival != "" {
+			table.Row(fmt.Sprintf("%s, %d pods", run.Rival, run.Pods), markdown.Duration(run.GateCheck), markdown.Duration(packed.Gate), markdown.Duration(run.APICheck), markdown.Duration(packed.API))
 		}
 	}
 	return "What the time between checks changes:\n\n" + table.String()

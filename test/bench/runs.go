@@ -7,15 +7,13 @@ import (
 
 	"github.com/crashcheck/crashcheck/test/bench/child"
 	"github.com/crashcheck/crashcheck/test/bench/stats"
+	"github.com/crashcheck/crashcheck/test/bench/world"
 )
 
 // Run is what a whole run with one of the rivals costs: the start and all checks
 // of runDuration at runInterval.
 type Run struct {
-	Rival           string
-	Pods            int
-	Gate, API, Etcd time.Duration
-	Bytes           float64
+	Check
 	// GateCheck and APICheck are the cost of one of its checks. The table of
 	// checks has the same without pauses.
 	GateCheck, APICheck time.Duration
@@ -27,7 +25,7 @@ const (
 	// runChecks is how many checks that are: one at the start, one at the end.
 	runChecks = int(runDuration/runInterval) + 1
 	// measuredChecks is how many of them are measured; the others cost the same.
-	measuredChecks = 7
+	measuredChecks = 5
 )
 
 // measureRuns runs many gates at once at the real interval: what one gate costs
@@ -39,14 +37,17 @@ func measureRuns(ctx context.Context, b *bench, results *Results) error {
 		// gates is how many run at once, with 10 and with 100 pods. kubectl and jq
 		// would keep each other from the processors.
 		gates [2]int
-	}{{crashcheckRival, [2]int{50, 50}}, {kubectlRival, [2]int{20, 8}}, {typedRival, [2]int{50, 50}}} {
+	}{{crashcheckRival, [2]int{60, 60}}, {kubectlRival, [2]int{20, 8}}, {typedRival, [2]int{60, 60}}} {
 		for i, pods := range []int{10, 100} {
 			set, err := b.set(ctx, Scenario{Pods: pods})
 			if err != nil {
 				return err
 			}
-			if err := b.warm(ctx, c.rival, set); err != nil {
-				return err
+			// No run that is measured should fill kubectl's discovery cache.
+			for _, access := range []world.Access{set.Direct, set.Relayed} {
+				if _, _, err := c.rival.command(b, set, access, gateSettings{1, pause, noLimit}).Run(ctx); err != nil {
+					return err
+				}
 			}
 			if err := b.settle(ctx); err != nil {
 				return err
@@ -62,15 +63,15 @@ func measureRuns(ctx context.Context, b *bench, results *Results) error {
 }
 
 func (b *bench) wholeRun(ctx context.Context, r rival, set podSet, gates int) (Run, error) {
-	checks, interval, pause := measuredChecks, runInterval, runInterval
+	checks, interval, resting := measuredChecks, runInterval, 2*restTime
 	if b.quick {
-		gates, checks, interval, pause = 5, 3, time.Second, time.Second
+		gates, checks, interval, resting = 5, 3, time.Second, time.Second
 	}
 	var measured [2]total
 	var bytes [2]float64
 	var rests []total
 	for i, n := range []int{1, checks} {
-		rest, err := b.rest(ctx, pause)
+		rest, err := b.rest(ctx, resting)
 		if err != nil {
 			return Run{}, err
 		}
@@ -84,35 +85,30 @@ func (b *bench) wholeRun(ctx context.Context, r rival, set podSet, gates int) (R
 		}
 		bytes[i] = float64(set.Relay.Bytes() - counted)
 	}
-	rest, err := b.rest(ctx, pause)
+	rest, err := b.rest(ctx, resting)
 	if err != nil {
 		return Run{}, err
 	}
-	idle := newIdle(append(rests, rest))
-	run := scaleRun(measured[0].beyond(idle), measured[1].beyond(idle), gates, checks, bytes)
-	run.Rival, run.Pods = r.name, set.Pods
+	run := scaleRun(measured[0], measured[1], gates, checks, newIdle(append(rests, rest)))
+	run.Rival, run.Scenario = r.name, Scenario{Pods: set.Pods}
+	run.Bytes = bytes[0] + stats.Each(bytes[1], bytes[0], checks)*float64(runChecks-1)
 	return run, nil
 }
 
-// beyond is the use without the servers' idle use.
-func (t total) beyond(idle idle) total {
-	t.api -= time.Duration(idle.api * float64(t.elapsed))
-	t.etcd -= time.Duration(idle.etcd * float64(t.elapsed))
-	return t
-}
-
-// scaleRun is the cost of runChecks checks of one gate: the first with the start,
-// and the others as those that were measured.
-func scaleRun(one, many total, gates, checks int, bytes [2]float64) Run {
-	n := time.Duration(gates)
-	whole := func(one, many time.Duration) (all, each time.Duration) {
-		each = stats.Each(many, one, checks) / n
-		return max(0, one/n+each*time.Duration(runChecks-1)), each
-	}
+// scaleRun is the cost of runChecks checks of one gate, without the servers' idle
+// use: the first check with the start, and the others as those that were measured.
+func scaleRun(one, many total, gates, checks int, idle idle) Run {
+	n, more := time.Duration(gates), time.Duration(runChecks-1)
+	further := each(many, one, checks)
 	var run Run
-	run.Gate, run.GateCheck = whole(one.gates, many.gates)
-	run.API, run.APICheck = whole(one.api, many.api)
-	run.Etcd, _ = whole(one.etcd, many.etcd)
-	run.Bytes = bytes[0] + stats.Each(bytes[1], bytes[0], checks)*float64(runChecks-1)
+	run.GateCheck = further.gates / n
+	run.Gate = one.gates/n + more*run.GateCheck
+	idleAPI := func(t total) time.Duration { return time.Duration(idle.api * float64(t.elapsed)) }
+	idleEtcd := func(t total) time.Duration { return time.Duration(idle.etcd * float64(t.elapsed)) }
+	run.APICheck = (further.api - idleAPI(further)) / n
+	run.API = (one.api-idleAPI(one))/n + more*run.APICheck
+	run.Etcd = (one.etcd-idleEtcd(one))/n + more*(further.etcd-idleEtcd(further))/n
+	elapsed := float64(one.elapsed+more*further.elapsed) / float64(gates)
+	run.APIError, run.EtcdError = time.Duration(idle.apiError*elapsed), time.Duration(idle.etcdError*elapsed)
 	return run
 }
