@@ -49,7 +49,7 @@ func (p program) run(ctx context.Context, args, environ []string, stdout, stderr
 	g := &gate{
 		program: p, cfg: cfg,
 		out: report.NewDetached(stdout), err: report.NewDetached(stderr),
-		result: report.Result{Namespace: cfg.Namespace},
+		result: report.Result{Namespace: cfg.Namespace, Workload: cfg.Workload.String()},
 	}
 	g.result.Plan = runner.Plan{
 		Interval: cfg.Interval, Count: cfg.Count, MaxDuration: cfg.MaxDuration, Duration: cfg.Duration,
@@ -59,7 +59,7 @@ func (p program) run(ctx context.Context, args, environ []string, stdout, stderr
 	var log io.Writer = g.err
 	width := terminalWidth(stderr, environ)
 	if width != nil && err == nil && cfg.LogFormat == config.LogText {
-		g.progress = report.NewProgress(g.err, width, g.result.Plan)
+		g.progress = report.NewProgress(g.err, width, g.result)
 		log = g.progress
 	}
 	g.log = report.NewLog(log, report.LogOptions{
@@ -105,16 +105,21 @@ func (g *gate) check(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	checks, err := checker.New(client, checker.Options{
+	options := checker.Options{
 		Selectors:     g.cfg.Selectors,
+		CrashLimit:    g.cfg.CrashLimit,
 		Ignore:        checker.Ignore{Containers: g.cfg.IgnoreContainers, ExitCodes: g.cfg.IgnoreExitCodes},
 		BaselineStart: g.cfg.Baseline == config.BaselineStart,
-	})
+	}
+	if w := g.cfg.Workload; w != (config.Workload{}) {
+		options.Workload = workload{client.Workload(w.Kind, w.Name, g.cfg.Selector)}
+	}
+	checks, err := checker.New(client, options)
 	if err != nil {
 		return err
 	}
 	g.log.Debug("configuration: " + strings.Join(g.cfg.NonDefault(), " "))
-	g.log.Start(buildVersion(), g.result.Plan, g.result.Namespace, checks.Selector())
+	g.log.Start(buildVersion(), g.result)
 	if rules := g.cfg.NonDefault("MIN_PODS", "REQUIRE_READY", "IGNORE_CONTAINERS", "IGNORE_EXIT_CODES", "BASELINE"); len(rules) > 0 {
 		g.log.Info("rules that differ from the default: " + strings.Join(rules, " "))
 	}
@@ -128,6 +133,14 @@ func (g *gate) check(ctx context.Context, environ []string) error {
 		g.crashLogs(ctx, client, g.result.Plan.TimeToReport(g.result.Elapsed))
 	}
 	return nil
+}
+
+// workload is a workload of a cluster, as a checker wants it: packages kube and checker do not know each other.
+type workload struct{ *kube.Workload }
+
+func (w workload) Resolve(ctx context.Context) (checker.Version, error) {
+	version, err := w.Workload.Resolve(ctx)
+	return checker.Version(version), err
 }
 
 // client finds the cluster and the namespace.

@@ -39,6 +39,7 @@ var podMask = mask{
 var containerMask = mask{
 	1:  all, // name
 	24: all, // restartPolicy
+	25: all, // restartPolicyRules
 }
 
 var containerStatusMask = mask{

@@ -41,7 +41,7 @@ func masked(pod *corev1.Pod) *corev1.Pod {
 
 func maskedContainers(containers []corev1.Container) (result []corev1.Container) {
 	for _, c := range containers {
-		result = append(result, corev1.Container{Name: c.Name, RestartPolicy: c.RestartPolicy})
+		result = append(result, corev1.Container{Name: c.Name, RestartPolicy: c.RestartPolicy, RestartPolicyRules: c.RestartPolicyRules})
 	}
 	return result
 }

@@ -19,7 +19,10 @@
 // Each line is a JSON object of log/slog: time, level, msg (the sentence of the text log), event, and keys that depend on
 // the event:
 //
-//	start               version, namespace, selector, intervalSeconds, expectedSeconds, latestSeconds, limit
+//	start               version, namespace, workload (null: none), selector, intervalSeconds, expectedSeconds, latestSeconds, limit
+//	versionPending      reason (why the version of the workload is not known yet)
+//	versionFound        version, selector
+//	versionSource       source (how the version was found); only with DEBUG
 //	podsAppeared        names (at most 20), pods (how many there are now)
 //	podsGone            names (at most 20), pods
 //	noPods

@@ -19,6 +19,7 @@ const (
 // said is what the log has said already.
 type said struct {
 	before   map[any]bool // states of pods and containers
+	version  string       // of the workload
 	crashes  int64        // logged so far
 	logLines bool         // of a crashed container
 
@@ -47,6 +48,7 @@ func (l *Log) checked(e runner.Checked) {
 	if e.Failures > 0 {
 		l.recovered(e)
 	}
+	l.version(e.Tally.Version)
 	l.pods(e)
 	l.states(e.Tally)
 	l.crashes(e)
@@ -76,10 +78,23 @@ func (l *Log) isNew(state any) bool {
 	return !known
 }
 
+// version logs which version of the workload is checked, or why it is not known yet.
+func (l *Log) version(v checker.Version) {
+	switch {
+	case v.Pending != "" && l.isNew(v.Pending):
+		l.say(slog.LevelWarn, "versionPending", "the version to check is not known yet: "+v.Pending, "reason", v.Pending)
+	case v.Name != "" && v.Name != l.said.version:
+		l.said.version = v.Name
+		selector := fmt.Sprint(v.Selector)
+		l.say(slog.LevelInfo, "versionFound", "checking version "+v.Name+": pods with "+selector, "version", v.Name, "selector", selector)
+		l.say(slog.LevelDebug, "versionSource", "version "+v.Name+" comes from "+v.Source, "source", v.Source)
+	}
+}
+
 // pods logs which pods came and went.
 func (l *Log) pods(e runner.Checked) {
 	t := e.Tally
-	if e.Number == 1 && t.Pods == 0 {
+	if e.Number == 1 && t.Pods == 0 && t.Version.Pending == "" && t.Version.Aborted == "" {
 		l.say(slog.LevelWarn, "noPods", "no pods match yet")
 	}
 	if n := len(t.Appeared); n > 0 {

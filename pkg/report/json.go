@@ -93,6 +93,9 @@ func JSONLine(r Result) []byte {
 		ElapsedSeconds: seconds(r.Elapsed), LongestGapSeconds: seconds(r.LongestGap),
 		Containers: []jsonContainer{},
 	}
+	if r.Workload != "" {
+		line.Selector = &r.Selector // empty until the version is known
+	}
 	for _, c := range r.Containers[:min(len(r.Containers), maxContainers)] {
 		line.Containers = append(line.Containers, newJSONContainer(c))
 	}

@@ -84,11 +84,16 @@ func (l *Log) Info(sentence string) { l.say(slog.LevelInfo, "info", sentence) }
 // Debug logs what helps to find errors in the setup.
 func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, "debug", sentence) }
 
-// Start logs what is checked, how, and until when. It warns if the limit may be out of reach.
-func (l *Log) Start(version string, plan runner.Plan, namespace, selector string) {
+// Start logs what is checked, how, and until when. It warns if the limit may be out of reach. The pods are those of a workload,
+// or, if that is empty, those that the selector matches. The result has no more than the plan of the run.
+func (l *Log) Start(version string, r Result) {
+	plan, watched := r.Plan, r.Workload
+	if watched == "" {
+		watched = "pods with " + r.Selector
+	}
 	l.plan = plan
-	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s: watching pods with %s in namespace %s", version, selector, namespace),
-		"version", version, "namespace", namespace, "selector", selector, "intervalSeconds", plan.Interval.Seconds(),
+	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s: watching %s in namespace %s", version, watched, r.Namespace),
+		"version", version, "namespace", r.Namespace, "workload", known(r.Workload), "selector", r.Selector, "intervalSeconds", plan.Interval.Seconds(),
 		"expectedSeconds", plan.Expected().Seconds(), "latestSeconds", plan.Latest().Seconds(), "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
 	if n := plan.CrashLoop(); plan.CrashLimit > n {

@@ -21,7 +21,7 @@ import (
 
 // tell gives a log one line of each kind.
 func tell(log *report.Log) {
-	log.Start("v1.2.3", fiveMinutes, "shop", "pod-template-hash=6fd8d747")
+	log.Start("v1.2.3", planned(fiveMinutes))
 	check := func(number int64, at time.Duration, tally checker.Tally) runner.Checked {
 		return runner.Checked{Number: number, Elapsed: at, Took: 12 * time.Millisecond, Tally: tally}
 	}
@@ -139,7 +139,7 @@ func TestJSONLogHasTheSameSentencesAndTheFacts(t *testing.T) {
 			refused      = `"error":"list pods with pod-template-hash=6fd8d747: connect to 10.0.0.1:443: connection refused","event":"checkFailed"`
 		)
 		want := []string{
-			`{"event":"start","expectedSeconds":300,"intervalSeconds":5,"latestSeconds":370,"level":"INFO","limit":5,"namespace":"shop","selector":"pod-template-hash=6fd8d747","version":"v1.2.3"}`,
+			`{"event":"start","expectedSeconds":300,"intervalSeconds":5,"latestSeconds":370,"level":"INFO","limit":5,"namespace":"shop","selector":"pod-template-hash=6fd8d747","version":"v1.2.3","workload":null}`,
 			`{"event":"info","level":"INFO"}`,
 			`{"event":"noPods","level":"WARN"}`,
 			`{"cannotStart":0,"check":1,"crashes":0,"event":"check","final":false,"level":"DEBUG","notReady":0,"pods":0,"ran":0,"tookSeconds":0.012}`,
@@ -260,8 +260,8 @@ func TestStart(t *testing.T) {
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got := withoutTimes(record(report.LogOptions{}, func(log *report.Log) { log.Start("v1", test.plan, "ns", "a=b") }))
-				if want := "INF crashcheck v1: watching pods with a=b in namespace ns\n" + test.want; got != want {
+				got := withoutTimes(record(report.LogOptions{}, func(log *report.Log) { log.Start("v1", planned(test.plan)) }))
+				if want := "INF crashcheck v1: watching pods with pod-template-hash=6fd8d747 in namespace shop\n" + test.want; got != want {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 			})
@@ -274,7 +274,7 @@ const forged = "x\n2000-01-01T00:00:00Z INF PASS (exit code 0): no crashes\r\x1b
 
 func TestTextFromTheClusterForgesNothing(t *testing.T) {
 	hostile := func(log *report.Log) {
-		log.Start(forged, fiveMinutes, forged, forged)
+		log.Start(forged, report.Result{Outcome: runner.Outcome{Plan: fiveMinutes, Selector: forged}, Namespace: forged})
 		termination := &checker.Termination{ExitCode: 1, Reason: forged, Message: forged}
 		log.Observe(runner.Checked{Number: 1, Tally: checker.Tally{
 			Pods: 1, Crashes: 1, Appeared: []string{forged}, Gone: []string{forged},

@@ -10,11 +10,12 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// Progress draws one line on a terminal: crashes of the limit, time left, checks done, pods. It redraws the line in place,
+// Progress draws one line on a terminal: the workload, crashes of the limit, time left, checks done, pods. It redraws the line in place,
 // every second and when something happens. What is written to it appears above the line.
 type Progress struct {
-	plan  runner.Plan
-	width func() int // of the terminal, in characters
+	plan     runner.Plan
+	workload string     // empty: none
+	width    func() int // of the terminal, in characters
 
 	mu     sync.Mutex
 	w      io.Writer
@@ -31,9 +32,10 @@ const (
 	redrawEvery = time.Second
 )
 
-// NewProgress returns a progress line on the terminal w, which has this width. It is drawn until [Progress.Close].
-func NewProgress(w io.Writer, width func() int, plan runner.Plan) *Progress {
-	p := &Progress{plan: plan, width: width, w: w, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+// NewProgress returns a progress line on the terminal w, which has this width. It is drawn until [Progress.Close]. The result
+// has no more than the plan of the run.
+func NewProgress(w io.Writer, width func() int, r Result) *Progress {
+	p := &Progress{plan: r.Plan, workload: r.Workload, width: width, w: w, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.redraw()
 	return p
 }
@@ -89,6 +91,9 @@ func (p *Progress) Close() {
 // line returns the current line. The last column stays free, because some terminals wrap there.
 func (p *Progress) line() string {
 	parts := []string{fmt.Sprintf("crashes %d/%d", p.last.Tally.Crashes, p.plan.CrashLimit)}
+	if p.workload != "" {
+		parts = append([]string{strings.TrimSpace(p.workload + " " + p.last.Tally.Version.Name)}, parts...)
+	}
 	if left := p.plan.Expected() - time.Since(p.start); left > 0 {
 		parts = append(parts, duration(left.Round(time.Second))+" left")
 	}

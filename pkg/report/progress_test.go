@@ -45,7 +45,7 @@ func onTerminal(t *testing.T, width int64, plan runner.Plan, test func(*terminal
 	synctest.Test(t, func(t *testing.T) {
 		term := &terminal{t: t}
 		term.width.Store(width)
-		term.progress = report.NewProgress(term, func() int { return int(term.width.Load()) }, plan)
+		term.progress = report.NewProgress(term, func() int { return int(term.width.Load()) }, planned(plan))
 		test(term)
 		term.progress.Close()
 	})
@@ -134,7 +134,7 @@ func TestTheLogIsPrintedAboveTheProgressLine(t *testing.T) {
 func TestProgressLineIsErasedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term := &terminal{t: t}
-		term.progress = report.NewProgress(term, func() int { return 80 }, fiveMinutes)
+		term.progress = report.NewProgress(term, func() int { return 80 }, planned(fiveMinutes))
 		term.after(time.Second).progress.Close()
 		term.expect("")
 		size := len(term.String())
@@ -152,7 +152,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("the terminal is
 
 func TestProgressReturnsTheErrorsOfItsTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		progress := report.NewProgress(broken{}, func() int { return 80 }, fiveMinutes)
+		progress := report.NewProgress(broken{}, func() int { return 80 }, planned(fiveMinutes))
 		if _, err := progress.Write([]byte("text")); err == nil {
 			t.Error("no error")
 		}

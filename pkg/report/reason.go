@@ -51,6 +51,9 @@ func inconclusive(o runner.Outcome) string {
 	case runner.Superseded:
 		return join(o.Last.Superseded, crashesSoFar(o))
 	case runner.NeverMatched:
+		if o.Version.Name != "" { // then there is no name to mistype
+			return noMatch(o)
+		}
 		return noMatch(o) + ": check HASH (or SELECTOR) and NAMESPACE"
 	case runner.NeverRan:
 		return join(neverRan(o), notStarted(o.Last), failed(o), crashesSoFar(o))

@@ -96,6 +96,11 @@ func (l lister) List(_ context.Context, _ string, visit func(*corev1.Pod) error)
 	return nil
 }
 
+// planned returns the result of a run that has not begun.
+func planned(plan runner.Plan) report.Result {
+	return report.Result{Outcome: runner.Outcome{Plan: plan, Selector: "pod-template-hash=6fd8d747"}, Namespace: "shop"}
+}
+
 // runLog makes a whole run, in a synctest bubble, and returns its log.
 func runLog(t *testing.T, plan runner.Plan, at func(time.Duration) []*corev1.Pod) string {
 	t.Helper()
@@ -104,7 +109,7 @@ func runLog(t *testing.T, plan runner.Plan, at func(time.Duration) []*corev1.Pod
 		t.Fatal(err)
 	}
 	return record(report.LogOptions{Terminal: true}, func(log *report.Log) {
-		log.Start("v0.1.0", plan, "shop", check.Selector())
+		log.Start("v0.1.0", planned(plan))
 		log.Close(report.Result{Outcome: runner.Run(t.Context(), plan, check, log.Observe), Namespace: "shop"})
 	})
 }

@@ -122,6 +122,10 @@ func (l *Log) advice(r Result) []string {
 
 func adviceOnCause(r Result, kubectl string) string {
 	switch t := r.Last; {
+	case r.Cause == runner.Superseded:
+		return "run the gate again to check the current version"
+	case r.Cause == runner.NoVersion, r.Cause == runner.Aborted:
+		return "details: " + kubectl + "describe " + r.Workload
 	case r.Cause == runner.NeverRan && len(t.CannotStart) > 0:
 		return "details: " + kubectl + "describe pod " + t.CannotStart[0].Pod
 	case r.Cause == runner.NeverRan && len(t.NotRun) > 0:

@@ -14,9 +14,12 @@ const (
 	maxVerdict, maxEntry = maxTermination / 2, 400
 )
 
-// TerminationMessage returns the verdict and the worst containers, a line each, at most 2,000 bytes.
+// TerminationMessage returns the verdict, the version of a workload and the worst containers, a line each, at most 2,000 bytes.
 func TerminationMessage(r Result) string {
 	var entries []string
+	if r.Workload != "" && r.Version.Name != "" {
+		entries = append(entries, fmt.Sprintf("checked version %s of %s", r.Version.Name, r.Workload))
+	}
 	if len(r.Errors) > 1 { // one is the reason
 		entries = append(entries, r.Errors...)
 	}
