@@ -1,16 +1,23 @@
-// Package kube reads the pods of one namespace, and their logs, from a Kubernetes API server.
+// Package kube reads the pods of one namespace, their logs, and the current version of a workload from a Kubernetes API server.
 //
 // A [Cluster] is an API server with the credentials for it: those of the pod's service account, or those of a kubeconfig.
 // A [Client] makes requests to it. [Client.List] streams a PodList: it calls a function with one *corev1.Pod after the
 // other, so that memory does not grow with the number of pods. In protobuf, which current API servers send, only the
 // fields in podMask are decoded; in JSON, all of them.
 //
+// A [Workload] is a Deployment, StatefulSet, DaemonSet or Rollout of Argo Rollouts. [Workload.Resolve] finds the [Version]
+// that it is releasing, and [Workload.Superseded] says how it no longer releases that version. The rules are those of the
+// controllers.
+//
 // # Guarantees
 //
 //   - A list succeeds only if the response is a complete PodList: status 200, kind PodList, apiVersion v1, a
 //     resourceVersion, no continue token, a UID in each pod, and nothing after its end. Every other response is an error.
+//   - Workloads and their versions are accepted as strictly: a complete object or list of the right kind, with a
+//     resourceVersion. Only a Status of the API server with code 404 means that a workload does not exist. Each of these
+//     requests ends after 10 s, and each response has at most 16 MiB.
 //   - A list is consistent: the request sets neither resourceVersion nor limit.
-//   - One call makes one request. It is not retried, and it does not follow redirects, because the token must not reach
+//   - One call makes one request, or two for a workload. It is not retried, and it does not follow redirects, because the token must not reach
 //     another host. (net/http repeats a request only if a kept-alive connection was closed before any of the response
 //     arrived.)
 //   - A call returns when its context ends, with the context's cause, even while a credential plugin or a file does not

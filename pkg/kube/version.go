@@ -1,9 +1,9 @@
 package kube
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,8 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 )
 
-// The label keys of the versions of workloads. Argo Rollouts' are in its package
-// github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1 and its utils/annotations.
+// Keys of labels and annotations. Those of Argo Rollouts are in its packages pkg/apis/rollouts/v1alpha1 and utils/annotations.
 const (
 	deploymentHashLabel = appsv1.DefaultDeploymentUniqueLabelKey
 	revisionHashLabel   = appsv1.ControllerRevisionHashLabelKey
@@ -187,30 +186,20 @@ func rolloutVersion(rollout *workloadObject) Version {
 
 // podSelector returns the workload's own label selector, or nil if it is not known yet.
 func (o *workloadObject) podSelector() (labels.Selector, error) {
-	var selector labels.Selector
-	var err error
 	switch {
 	case o.Spec.Selector != nil:
-		selector, err = metav1.LabelSelectorAsSelector(o.Spec.Selector)
-	case o.Status.Selector != "":
-		selector, err = labels.Parse(o.Status.Selector)
+		return metav1.LabelSelectorAsSelector(o.Spec.Selector)
+	case o.Status.Selector == "":
+		return nil, nil
 	}
-	if err != nil || selector == nil {
-		return nil, err
-	}
-	// status.selector of a blue-green Rollout is that of the active version.
-	all, _ := selector.Requirements()
-	selector = labels.NewSelector()
-	for _, requirement := range all {
-		if requirement.Key() != rolloutHashLabel {
-			selector = selector.Add(requirement)
-		}
-	}
-	return selector, nil
+	requirements, err := labels.ParseToRequirements(o.Status.Selector)
+	// In a blue-green Rollout, it is the selector of the active version.
+	isHash := func(r labels.Requirement) bool { return r.Key() == rolloutHashLabel }
+	return labels.NewSelector().Add(slices.DeleteFunc(requirements, isHash)...), err
 }
 
-// versionSelector returns the selector of a version's pods: those with the value of the label that the workload's own selector and
-// extra (nil: none) match too.
+// versionSelector returns the selector of a version's pods: those whose label has this value, and which match the workload's own
+// selector and extra (nil: none) too.
 func versionSelector(own, extra labels.Selector, label, value string) (labels.Selector, error) {
 	version, err := labels.NewRequirement(label, selection.Equals, []string{value})
 	if err != nil {
@@ -218,10 +207,7 @@ func versionSelector(own, extra labels.Selector, label, value string) (labels.Se
 	}
 	selector := own.Add(*version)
 	if extra != nil {
-		requirements, selectable := extra.Requirements()
-		if !selectable {
-			return nil, errors.New("a selector that matches nothing")
-		}
+		requirements, _ := extra.Requirements()
 		selector = selector.Add(requirements...)
 	}
 	return selector, nil

@@ -102,7 +102,7 @@ func (w *Workload) Superseded(ctx context.Context) (string, error) {
 	if reason := gone(w.found, now); reason != "" {
 		return reason + "; checked " + w.version.Name, nil
 	}
-	// Where the API server shows each change of the version as a change of the pod template, the controller need not have seen it.
+	// A new pod template is a new version, also before the controller has observed it.
 	byTemplate := w.kind == "deployment" || w.kind == "daemonset"
 	if byTemplate && equalTemplates(&w.found.Spec.Template, &now.Spec.Template) {
 		return "", nil
@@ -117,7 +117,7 @@ func (w *Workload) Superseded(ctx context.Context) (string, error) {
 		return "", err
 	case next.Name == "":
 		return "", errors.New(next.Pending)
-	case !byTemplate && next.Name == w.version.Name:
+	case next.Name == w.version.Name:
 		return "", nil
 	}
 	return fmt.Sprintf("superseded by %s; checked %s", next.Name, w.version.Name), nil
