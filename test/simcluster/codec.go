@@ -9,9 +9,12 @@ import (
 	"strconv"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 )
@@ -19,9 +22,10 @@ import (
 // gzipFrom is the size in bytes from which API servers compress an answer, if the client accepts gzip.
 const gzipFrom = 128 * 1024
 
-// write answers with an object of the core group, in the client's preferred encoding.
+// write answers with an object, in the client's preferred encoding.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, code int, object runtime.Object) {
-	mediaType, ok := s.negotiate(r.Header.Get("Accept"))
+	_, custom := object.(*unstructured.Unstructured) // API servers serve custom resources in JSON only
+	mediaType, ok := negotiate(r.Header.Get("Accept"), !custom && !s.options.jsonOnly)
 	if !ok {
 		mediaType, code = runtime.ContentTypeJSON, http.StatusNotAcceptable
 		status := apierrors.NewGenericServerResponse(code, r.Method, corev1.Resource("pods"), "", "only JSON and protobuf are served", 0, false).Status()
@@ -50,8 +54,8 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err *apierro
 	s.write(w, r, int(status.Code), &status)
 }
 
-// negotiate picks the first media type of an Accept header that the server supports. Clients list them by preference.
-func (s *Server) negotiate(accept string) (mediaType string, ok bool) {
+// negotiate picks the first media type of an Accept header that is supported. Clients list them by preference.
+func negotiate(accept string, protobuf bool) (mediaType string, ok bool) {
 	if accept == "" {
 		return runtime.ContentTypeJSON, true
 	}
@@ -59,7 +63,7 @@ func (s *Server) negotiate(accept string) (mediaType string, ok bool) {
 		mediaType, params, err := mime.ParseMediaType(clause)
 		switch {
 		case err != nil, params["as"] != "": // kubectl asks for a Table first
-		case mediaType == runtime.ContentTypeProtobuf && !s.options.jsonOnly:
+		case mediaType == runtime.ContentTypeProtobuf && protobuf:
 			return mediaType, true
 		case mediaType == runtime.ContentTypeJSON, mediaType == "application/*", mediaType == "*/*":
 			return runtime.ContentTypeJSON, true
@@ -68,10 +72,14 @@ func (s *Server) negotiate(accept string) (mediaType string, ok bool) {
 	return "", false
 }
 
-// coreCodecs are apimachinery's own serializers for the core group.
-func coreCodecs() serializer.CodecFactory {
+// served are the versions of the API.
+var served = schema.GroupVersions{corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, rolloutGroupVersion}
+
+// codecs are apimachinery's own serializers.
+func codecs() serializer.CodecFactory {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(corev1.AddToScheme(scheme))
+	utilruntime.Must(appsv1.AddToScheme(scheme))
 	return serializer.NewCodecFactory(scheme)
 }
 
@@ -81,7 +89,7 @@ func (s *Server) encode(object runtime.Object, mediaType string) ([]byte, error)
 	if !ok {
 		return nil, errors.New("no serializer for " + mediaType)
 	}
-	return runtime.Encode(s.codecs.EncoderForVersion(info.Serializer, corev1.SchemeGroupVersion), object)
+	return runtime.Encode(s.codecs.EncoderForVersion(info.Serializer, served), object)
 }
 
 func compress(body []byte) []byte {

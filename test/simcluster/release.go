@@ -26,7 +26,8 @@ type Release struct {
 	Namespace string // "default" if empty
 	Name      string // of the application, and value of the label "app"; "app" if empty
 	Hash      string // the pod template's
-	HashLabel string // label key of Hash; "pod-template-hash" if empty
+	HashLabel string // label key of Hash; "pod-template-hash" if empty; a Workload has its own
+	Workload  Workload
 	Replicas  int    // 1 if 0
 	Node      string // on which all pods run; "node1" if empty
 
@@ -75,24 +76,26 @@ func (r Release) withDefaults() Release {
 // podsOfReplica are the replica's pod and, once that one has been deleted or evicted, its successor.
 func (r Release) podsOfReplica(ordinal int, age time.Duration) []corev1.Pod {
 	created := r.Created.Add(-r.Age)
-	happened := func(after time.Duration) bool { return after > 0 && age >= after }
 	successor := func(after time.Duration) corev1.Pod { return r.pod(ordinal, 1, created.Add(after), age-after) }
 	switch {
-	case happened(r.DeleteAfter):
+	case happened(r.DeleteAfter, age):
 		return r.deleted(ordinal, r.DeleteAfter, age)
-	case happened(r.ReplaceAfter):
+	case happened(r.ReplaceAfter, age):
 		return append(r.deleted(ordinal, r.ReplaceAfter, age), successor(r.ReplaceAfter))
-	case happened(r.EvictAfter):
+	case happened(r.EvictAfter, age):
 		evicted := r.pod(ordinal, 0, created, r.EvictAfter)
 		evict(&evicted, podClock{created: created, latest: r.EvictAfter}, r.NodePressure)
 		return []corev1.Pod{evicted, successor(r.EvictAfter)}
-	case happened(r.NodeLostAfter):
+	case happened(r.NodeLostAfter, age):
 		lost := r.pod(ordinal, 0, created, r.NodeLostAfter)
 		markNotReady(&lost, podClock{created: created, latest: r.NodeLostAfter})
 		return []corev1.Pod{lost}
 	}
 	return []corev1.Pod{r.pod(ordinal, 0, created, age)}
 }
+
+// happened reports whether an age has been reached; 0 is never.
+func happened(after, age time.Duration) bool { return after > 0 && age >= after }
 
 // deleted is the first pod of a replica in its grace period, and no pod afterwards.
 func (r Release) deleted(ordinal int, after, age time.Duration) []corev1.Pod {
@@ -118,12 +121,11 @@ func (r Release) pod(ordinal, generation int, created time.Time, age time.Durati
 			Generation:        1,
 			CreationTimestamp: metav1.NewTime(created.Truncate(time.Second)),
 			Labels:            map[string]string{"app": r.Name, r.HashLabel: r.Hash},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: "apps/v1", Kind: "ReplicaSet", Name: replicaSet,
-				UID:        uid(digest(r.Namespace, replicaSet)),
-				Controller: new(true), BlockOwnerDeletion: new(true),
-			}},
+			OwnerReferences:   []metav1.OwnerReference{r.owner()},
 		},
+	}
+	if r.Workload.Kind != "" {
+		pod.Labels = r.Workload.podLabels(r.Name, r.Hash)
 	}
 	lives := lives{app: r.App, init: r.Init, sidecar: r.Sidecar}
 	pod.Spec = podSpec(r.Name, lives)

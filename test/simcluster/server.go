@@ -62,7 +62,7 @@ func Start(opts ...Option) *Server {
 	for _, set := range opts {
 		set(&options)
 	}
-	s := &Server{options: options, token: options.token, clock: newClock(options.speed), store: &store{}, codecs: coreCodecs()}
+	s := &Server{options: options, token: options.token, clock: newClock(options.speed), store: &store{}, codecs: codecs()}
 	s.handler = s.record(s.injectFault(s.authenticate(s.routes())))
 	s.http = s.serve(nil)
 	s.address = s.http.Listener.Addr().String()
@@ -139,7 +139,7 @@ func (s *Server) Replay(trace Trace) {
 	s.store.add(trace, s.Now())
 }
 
-// SetPods replaces all workloads by the given pods, which do not change. Without pods the cluster is empty.
+// SetPods replaces everything by the given pods, which do not change. Without pods the cluster is empty.
 func (s *Server) SetPods(pods ...corev1.Pod) {
 	s.store.replace(fixedPods(pods), s.Now())
 }
