@@ -232,7 +232,12 @@ func TestAnInvalidResponseAboutAWorkloadIsAnError(t *testing.T) {
 	rule := func(resource, verb string) string {
 		return `needs permission to ` + verb + ` ` + resource + ` in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: ["apps"], resources: ["` + resource + `"], verbs: ["` + verb + `"]}`
 	}
-	huge := strings.Replace(object, `{`, `{"x":"`+strings.Repeat("x", maxWorkloadBytes)+`",`, 1)
+	endless := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", mediaJSON)
+		_, _ = w.Write(make([]byte, maxWorkloadBytes+1))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
 	status := func(code int) http.HandlerFunc {
 		return answer(code, mediaJSON, []byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"oops","code":`+strconv.Itoa(code)+`}`))
 	}
@@ -248,29 +253,30 @@ func TestAnInvalidResponseAboutAWorkloadIsAnError(t *testing.T) {
 		wantCode int32  // of the status in it; 0: none
 	}
 	both := map[string]row{
-		"an empty object":                  {ok(`{}`), "no kind", 0},
-		"null":                             {ok(`null`), "no kind", 0},
-		"an array":                         {ok(`[]`), "cannot unmarshal array", 0},
-		"no body":                          {ok(``), "empty response body", 0},
-		"HTML":                             {answer(200, "text/html", []byte(`<html>Log in</html>`)), `content type "text/html"`, 0},
-		"HTML that claims to be JSON":      {ok(`<html>Log in</html>`), "invalid character '<'", 0},
-		"protobuf":                         {answer(200, mediaProtobuf, []byte("k8s\x00")), `content type "` + mediaProtobuf + `"`, 0},
-		"a Status that says Success":       {ok(`{"kind":"Status","apiVersion":"v1","metadata":{"resourceVersion":"1"}}`), `kind "Status"`, 0},
-		"a Table":                          {ok(`{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"}}`), `kind "Table"`, 0},
-		"a body that is cut off":           {cutOff, "unexpected EOF", 0},
-		"a body that is too large":         {ok(huge), "more than 16 MiB", 0},
-		"204":                              {answer(204, "", nil), "204 No Content", 204},
-		"206":                              {answer(206, mediaJSON, []byte(object)), "206 Partial Content", 206},
-		"a redirect":                       {answer(302, "", nil), "redirects are refused", 302},
-		"400":                              {status(400), "400 Bad Request: oops", 400},
-		"404 of a proxy":                   {answer(404, "text/plain", []byte("404 page not found\n")), "404 Not Found", 404},
-		"404 of a proxy, in JSON":          {answer(404, mediaJSON, []byte(`{"error":"not found"}`)), "404 Not Found", 404},
-		"404 of a Status without a reason": {status(404), "404 Not Found", 404},
-		"410":                              {status(410), "410 Gone: oops", 410},
-		"429":                              {status(429), "429 Too Many Requests: oops", 429},
-		"500":                              {status(500), "500 Internal Server Error: oops", 500},
-		"502 with HTML":                    {answer(502, "text/html", []byte(`<h1>Bad</h1>`)), "502 Bad Gateway", 502},
-		"503":                              {status(503), "503 Service Unavailable: oops", 503},
+		"an empty object":                    {ok(`{}`), "no kind", 0},
+		"null":                               {ok(`null`), "no kind", 0},
+		"an array":                           {ok(`[]`), "cannot unmarshal array", 0},
+		"no body":                            {ok(``), "empty response body", 0},
+		"HTML":                               {answer(200, "text/html", []byte(`<html>Log in</html>`)), `content type "text/html"`, 0},
+		"HTML that claims to be JSON":        {ok(`<html>Log in</html>`), "invalid character '<'", 0},
+		"protobuf":                           {answer(200, mediaProtobuf, []byte("k8s\x00")), `content type "` + mediaProtobuf + `"`, 0},
+		"a Status that says Success":         {ok(`{"kind":"Status","apiVersion":"v1","metadata":{"resourceVersion":"1"}}`), `kind "Status"`, 0},
+		"a Table":                            {ok(`{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"}}`), `kind "Table"`, 0},
+		"a body that is cut off":             {cutOff, "unexpected EOF", 0},
+		"a body that is too large":           {endless, "more than 16 MiB", 0},
+		"204":                                {answer(204, "", nil), "204 No Content", 204},
+		"206":                                {answer(206, mediaJSON, []byte(object)), "206 Partial Content", 206},
+		"a redirect":                         {answer(302, "", nil), "redirects are refused", 302},
+		"400":                                {status(400), "400 Bad Request: oops", 400},
+		"404 of a proxy":                     {answer(404, "text/plain", []byte("404 page not found\n")), "404 Not Found", 404},
+		"404 of a proxy, in JSON":            {answer(404, mediaJSON, []byte(`{"error":"not found"}`)), "404 Not Found", 404},
+		"404 of a Status without a reason":   {status(404), "404 Not Found", 404},
+		"500 of a Status that says NotFound": {answer(500, mediaJSON, []byte(notFound)), "500 Internal Server Error", 500},
+		"410":                                {status(410), "410 Gone: oops", 410},
+		"429":                                {status(429), "429 Too Many Requests: oops", 429},
+		"500":                                {status(500), "500 Internal Server Error: oops", 500},
+		"502 with HTML":                      {answer(502, "text/html", []byte(`<h1>Bad</h1>`)), "502 Bad Gateway", 502},
+		"503":                                {status(503), "503 Service Unavailable: oops", 503},
 	}
 	onlyObject := map[string]row{
 		"a list of Deployments":       {ok(`{"kind":"DeploymentList","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"},"items":[]}`), `kind "DeploymentList"`, 0},
