@@ -31,7 +31,11 @@ func TestMain(m *testing.M) {
 // The commands that the scripts have besides those of testscript:
 //
 //	simcluster [SPEED]       start a simulated API server whose time goes at this speed (0: it stands still), and set KUBECONFIG
-//	deploy FIELD=VALUE...    add a release to it: hash, label, replicas, age; app, init and sidecar are lives, see parseLife
+//	deploy FIELD=VALUE...    add a release to it: name, hash, label, replicas, age; app, init and sidecar are lives, see
+//	                         parseLife; workload=KIND gives it a workload, paused and aborted (=true) say what that is;
+//	                         gone, observed, superseded, scaled and deleted are ages at which its pods or its workload change
+//	advance DURATION REQUESTS
+//	                         move its time forward once it has received this many requests
 //	fault hang               let no request be answered from now on
 //	fault CODE [PART]        let requests fail with this HTTP status, or only those whose URL contains the part
 //	exit CODE CMD ARG...     run a command that has to end with this exit code
@@ -52,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"simcluster": startCluster, "deploy": deploy, "fault": fault,
+			"simcluster": startCluster, "deploy": deploy, "advance": advance, "fault": fault,
 			"exit": exit, "verdict": verdict, "interrupt": interrupt, "terminal": terminal,
 		},
 	})
@@ -89,21 +93,27 @@ func startCluster(ts *testscript.TestScript, neg bool, args []string) {
 
 func deploy(ts *testscript.TestScript, neg bool, args []string) {
 	release := simcluster.Release{Namespace: "shop", Name: "web"}
+	texts := map[string]*string{"name": &release.Name, "hash": &release.Hash, "label": &release.HashLabel, "workload": &release.Workload.Kind}
+	flags := map[string]*bool{"paused": &release.Workload.Paused, "aborted": &release.Workload.Aborted}
+	ages := map[string]*time.Duration{
+		"age": &release.Age, "gone": &release.DeleteAfter, "observed": &release.Workload.ObservedAfter, "superseded": &release.Workload.SupersededAfter,
+		"scaled": &release.Workload.ScaledToZeroAfter, "deleted": &release.Workload.DeletedAfter,
+	}
 	for _, arg := range args {
 		field, value, _ := strings.Cut(arg, "=")
 		var err error
-		switch field {
-		case "hash":
-			release.Hash = value
-		case "label":
-			release.HashLabel = value
-		case "replicas":
+		switch {
+		case texts[field] != nil:
+			*texts[field] = value
+		case flags[field] != nil:
+			*flags[field], err = strconv.ParseBool(value)
+		case ages[field] != nil:
+			*ages[field], err = time.ParseDuration(value)
+		case field == "replicas":
 			release.Replicas, err = strconv.Atoi(value)
-		case "age":
-			release.Age, err = time.ParseDuration(value)
-		case "app":
+		case field == "app":
 			release.App, err = parseLife(ts, value)
-		case "init", "sidecar":
+		case field == "init", field == "sidecar":
 			var life simcluster.Life
 			life, err = parseLife(ts, value)
 			if field == "init" {
@@ -145,6 +155,20 @@ func parseLife(ts *testscript.TestScript, text string) (simcluster.Life, error) 
 		life.Message, err = strconv.Unquote(strings.TrimSpace(ts.ReadFile(parts[4])))
 	}
 	return life, err
+}
+
+func advance(ts *testscript.TestScript, neg bool, args []string) {
+	by, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	requests, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	server := clusterOf(ts)
+	for deadline := time.Now().Add(eventually); len(server.Requests()) < requests; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%d requests, want %d", len(server.Requests()), requests)
+		}
+	}
+	server.Advance(by)
 }
 
 func fault(ts *testscript.TestScript, neg bool, args []string) {
