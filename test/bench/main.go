@@ -109,9 +109,6 @@ func run(ctx context.Context, s settings, log io.Writer) error {
 		if err := measure(ctx, folder, s, chosen, &results, log); err != nil {
 			return err
 		}
-		if err := results.write(s.output); err != nil {
-			return err
-		}
 	}
 	return results.writeReport(s.output)
 }
@@ -138,9 +135,13 @@ func measure(ctx context.Context, folder string, s settings, chosen []part, resu
 			return fmt.Errorf("measure %s: %w", p.name, errors.Join(err, context.Cause(ctx)))
 		}
 		b.logf("%s took %s", p.name, time.Since(at).Round(time.Second))
-	}
-	if s.only == "" {
-		results.Took = time.Since(begun).Round(time.Second)
+		if s.only == "" {
+			results.Took = time.Since(begun).Round(time.Second)
+		}
+		// What is measured is kept if a later part fails.
+		if err := results.write(s.output); err != nil {
+			return err
+		}
 	}
 	return nil
 }
