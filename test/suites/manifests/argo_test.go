@@ -89,12 +89,17 @@ type analysis struct {
 		Name      string  `json:"name"`
 		Value     *string `json:"value"`
 		ValueFrom *struct {
-			PodTemplateHashValue string `json:"podTemplateHashValue"`
+			PodTemplateHashValue string    `json:"podTemplateHashValue"`
+			FieldRef             *fieldRef `json:"fieldRef"`
 		} `json:"valueFrom"`
 	} `json:"args"`
 	DryRun []struct {
 		MetricName string `json:"metricName"`
 	} `json:"dryRun"`
+}
+
+type fieldRef struct {
+	FieldPath string `json:"fieldPath"`
 }
 
 func template(t *testing.T) *analysisTemplate {
@@ -212,6 +217,8 @@ func checkAnalysis(t *testing.T, used analysis) config.Config {
 		switch {
 		case arg.Name == "hash" && arg.ValueFrom != nil && arg.ValueFrom.PodTemplateHashValue == "Latest":
 			values["hash"] = someHash
+		case arg.Name == "namespace" && arg.ValueFrom != nil && *arg.ValueFrom.FieldRef == fieldRef{"metadata.namespace"}:
+			values["namespace"] = "shop"
 		case arg.Name == "hash" || arg.Value == nil:
 			t.Errorf("argument %s has another value than it should: %+v", arg.Name, arg)
 		default:
