@@ -3,8 +3,8 @@
 #
 #   release.sh NAMESPACE DEPLOYMENT MANIFESTS GATE
 #
-# MANIFESTS is the file or folder to apply. GATE is the folder of a kustomization over deploy/base that leaves the
-# placeholder of HASH in place: the hash of the new version is known only after the Deployment has been applied.
+# MANIFESTS is the file or folder to apply. GATE is the folder of a kustomization over deploy/base whose WORKLOAD is the
+# Deployment. crashcheck finds the version that has just been applied, also if the replicas change together with it.
 #
 # The exit code is that of the gate (0: pass, 1: fail, 2: invalid, 3: inconclusive, 4: not ready, 143: interrupted), or 100
 # if there is no verdict: kubectl failed, the gate could not start, or its Job exceeded its deadline.
@@ -15,35 +15,20 @@ job=rollout-crashcheck-job
 
 k() { kubectl --namespace "$namespace" "$@"; }
 
-# Prints the revision of the Deployment, or nothing if it does not exist yet.
-revision() {
-  k get deployment "$deployment" --ignore-not-found \
-    --output jsonpath='{.metadata.annotations.deployment\.kubernetes\.io/revision}'
-}
+# Prints a field of the Deployment, or nothing if the Deployment does not exist yet.
+field() { k get deployment "$deployment" --ignore-not-found --output jsonpath="{$1}"; }
 
 # Releases and waits for the verdict. Exits with 100 if a command fails.
 release() {
   code=100
   trap 'exit "$code"' EXIT
 
-  # 1. Release, and wait until the Deployment controller has observed the change: only then is the revision the new one.
+  # 1. Release. Do not wait for the rollout: it does not finish while the new version crashes at startup.
   k apply -f "$manifests"
-  generation=$(k get deployment "$deployment" --output jsonpath='{.metadata.generation}')
-  give_up=$(($(date +%s) + 60))
-  until seen=$(k get deployment "$deployment" --output jsonpath='{.status.observedGeneration}') &&
-    [ "${seen:-0}" -ge "$generation" ]; do
-    [ "$(date +%s)" -lt "$give_up" ]
-    sleep 1
-  done
-  revision=$(revision)
-  hash=$(k get replicasets --output jsonpath="{range .items[?(@.metadata.annotations.deployment\.kubernetes\.io/revision==\"$revision\")]}{.metadata.ownerReferences[0].name}{\" \"}{.metadata.labels.pod-template-hash}{\"\n\"}{end}" |
-    awk -v owner="$deployment" '$1 == owner { print $2 }')
-  echo "release: revision $revision of $deployment, pod-template-hash $hash"
-  [ -n "$hash" ]
 
   # 2. Start the gate. The pod template of a Job is immutable, so delete the Job of the last release first, with its pods.
   k delete job "$job" --ignore-not-found --cascade=foreground --timeout=60s
-  kubectl kustomize "$gate" | sed "s/<pod-template-hash>/\"$hash\"/" | k apply -f -
+  k apply -k "$gate"
 
   # 3. Wait until the Job is Complete or Failed: kubectl wait can wait for only one of them. A Job fails at its
   # activeDeadlineSeconds at the latest, so give up one minute later.
@@ -73,7 +58,8 @@ release() {
   [ "${last:-0}" -eq 0 ] || code=$last
 }
 
-before=$(revision)
+revision=$(field '.metadata.annotations.deployment\.kubernetes\.io/revision')
+template=$(field .spec.template)
 set +e
 (set -e; release)
 code=$?
@@ -83,13 +69,14 @@ if [ "$code" -eq 0 ]; then
   exit 0
 fi
 
-# 5. Roll back to the revision from before the release. If the release changed nothing, there is no new revision, and a
-# plain "rollout undo" would go back to an older version.
-if [ -z "$before" ] || [ "$before" = "$(revision)" ]; then
+# 5. Roll back to the revision from before the release. Compare the pod templates to find out whether there is a new one:
+# the controller sets the new revision a moment later. If the release changed nothing, a plain "rollout undo" would go
+# back to an older version.
+if [ -z "$revision" ] || [ "$template" = "$(field .spec.template)" ]; then
   echo "release: the gate did not pass (exit code $code), and there is no other revision to roll back to"
 else
-  echo "release: the gate did not pass (exit code $code); rolling back to revision $before"
-  k rollout undo "deployment/$deployment" --to-revision="$before"
+  echo "release: the gate did not pass (exit code $code); rolling back to revision $revision"
+  k rollout undo "deployment/$deployment" --to-revision="$revision"
   k rollout status "deployment/$deployment" --timeout=300s
 fi
 exit "$code"

@@ -43,6 +43,7 @@ var kinds = map[metav1.TypeMeta]func() any{
 	{APIVersion: "batch/v1", Kind: "Job"}:                                   func() any { return new(batchv1.Job) },
 	{APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy"}:             func() any { return new(networkingv1.NetworkPolicy) },
 	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "ClusterRole"}:       func() any { return new(rbacv1.ClusterRole) },
+	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"}:              func() any { return new(rbacv1.Role) },
 	{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"}:       func() any { return new(rbacv1.RoleBinding) },
 	{APIVersion: "argoproj.io/v1alpha1", Kind: "AnalysisTemplate"}:          func() any { return new(analysisTemplate) },
 	{APIVersion: "argoproj.io/v1alpha1", Kind: "ClusterAnalysisTemplate"}:   func() any { return new(analysisTemplate) },
