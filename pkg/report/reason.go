@@ -132,7 +132,7 @@ func worst(crashed []checker.ContainerCrashes) string {
 
 func unobserved(o runner.Outcome) string {
 	failures, grace := count(o.Failures, "failure"), duration(o.Plan.APIGrace)
-	if o.Checks == 0 {
+	if o.Checks == 0 || o.Last.Version.Pending != "" {
 		return fmt.Sprintf("the pods were never observed (%s in %s, API_GRACE %s): %v", failures, duration(o.Elapsed), grace, o.Err)
 	}
 	return fmt.Sprintf("the pods were not observed in the last %s (%s, API_GRACE %s; before that %s): %v",

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// deniedFor is how long denials are retried before any check has succeeded: a new RoleBinding takes a moment.
+// deniedFor is how long denials are retried before any list of pods has succeeded: a new RoleBinding takes a moment.
 const deniedFor = 10 * time.Second
 
 // isRejection reports whether the same request can only fail again, because the server does not accept it.

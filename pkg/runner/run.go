@@ -134,7 +134,7 @@ func (r *run) succeed(tally checker.Tally, began, ended time.Duration, final boo
 func (r *run) fail(err error, began, ended time.Duration) (due time.Duration, gaveUp bool) {
 	r.outcome.FailedChecks++
 	r.streak.fail(err, began, ended)
-	giveUp := r.schedule.giveUp(&r.streak, r.outcome.Checks > 0)
+	giveUp := r.schedule.giveUp(&r.streak, r.listed())
 
 	due = min(ended+r.streak.backoff.Step(), r.schedule.next(began, ended))
 	due = max(due, ended+retryAfter(err))
@@ -149,12 +149,15 @@ func (r *run) fail(err error, began, ended time.Duration) (due time.Duration, ga
 	return due, gaveUp
 }
 
+// listed reports whether a list of pods has succeeded. While the version of a workload is not known, checks make none.
+func (r *run) listed() bool { return r.outcome.Checks > 0 && r.outcome.Last.Version.Pending == "" }
+
 // causeOf says why the run gives up.
 func (r *run) causeOf(err error) Cause {
 	switch {
 	case isRejection(err):
 		return Rejected
-	case isDenial(err) && r.outcome.Checks == 0:
+	case isDenial(err) && !r.listed():
 		return Denied
 	}
 	return Unobserved

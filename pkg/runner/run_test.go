@@ -236,6 +236,29 @@ func TestVerdictsOnAWorkload(t *testing.T) {
 	}
 }
 
+// observedLate is a workload whose version is not known at its first check.
+type observedLate struct {
+	workload
+	resolved bool
+}
+
+func (w *observedLate) Resolve(context.Context) (checker.Version, error) {
+	if !w.resolved {
+		w.resolved = true
+		return checker.Version{Pending: "not observed"}, nil
+	}
+	return w.version, nil
+}
+
+func TestADenialIsOneFromTheStartUntilPodsHaveBeenListed(t *testing.T) {
+	version := checker.Version{Name: "abc", Selector: labels.Set{"hash": "abc"}.AsSelector()}
+	denied := between(0, always, status(403, "Forbidden", 0))
+	a := world{workload: &observedLate{workload: workload{version: version}}, fails: denied}.run(t, plan(nil))
+	if a.Verdict != runner.Inconclusive || a.Cause != runner.Denied || a.Elapsed != 15*time.Second { // 10 s after the second check
+		t.Errorf("got %s %s after %s", a.Verdict, a.Cause, a.Elapsed)
+	}
+}
+
 // untilGone returns a pod until a time.
 func untilGone(at time.Duration) func(time.Duration) []*corev1.Pod {
 	return func(now time.Duration) []*corev1.Pod {

@@ -33,9 +33,9 @@ func (s schedule) next(began, ended time.Duration) time.Duration {
 //
 // While the server denies access, and has never granted it, that is 10 s (deniedFor) after its first denial, or the grace if
 // that is shorter. Other errors in between do not change this: a denial that comes later is the last attempt.
-func (s schedule) giveUp(f *streak, everSucceeded bool) time.Duration {
+func (s schedule) giveUp(f *streak, listed bool) time.Duration {
 	at := min(f.since, s.window) + s.grace
-	if f.isDenied && isDenial(f.last) && !everSucceeded {
+	if f.isDenied && isDenial(f.last) && !listed {
 		at = min(at, f.denied+min(deniedFor, s.grace))
 	}
 	return at
