@@ -159,7 +159,7 @@ func TestInvalidConfigurations(t *testing.T) {
 		{"a HASH that is not a label value", environ("HASH=a,b"), []string{`HASH: Invalid value: "a,b": must be a label value, such as 6fd8d747: ` + value}},
 		{"an invalid HASH beside SELECTOR", environ("HASH=$(HASH)", "SELECTOR=a=b"), []string{`HASH: Invalid value: "$(HASH)": ` + placeholder}},
 		{"HASH and WORKLOAD", environ("WORKLOAD=deployment/shop"), []string{`WORKLOAD: Invalid value: "deployment/shop": must not be set together with HASH: both choose the pods`}},
-		{"HASH and an invalid WORKLOAD", environ("WORKLOAD=shop"), []string{`WORKLOAD: Invalid value: "shop": ` + workload}},
+		{"HASH and an invalid WORKLOAD", environ("WORKLOAD=shop"), []string{`HASH: Invalid value: "6fd8d747": must not be set together with WORKLOAD: both choose the pods`, `WORKLOAD: Invalid value: "shop": ` + workload}},
 		{"a workload without a type", environ("HASH", "WORKLOAD=shop"), []string{`WORKLOAD: Invalid value: "shop": ` + workload}},
 		{"a workload of another type", environ("HASH", "WORKLOAD=replicaset/shop"), []string{`WORKLOAD: Invalid value: "replicaset/shop": ` + workload}},
 		{"a workload of another group", environ("HASH", "WORKLOAD=deployment.argoproj.io/shop"), []string{`WORKLOAD: Invalid value: "deployment.argoproj.io/shop": ` + workload}},

@@ -51,7 +51,13 @@ func (v validation) validate(c Config) {
 	if v.isGiven("NAMESPACE") {
 		v.conform("NAMESPACE", c.Namespace, mustBeNamespace, apivalidation.IsDNS1123Label)
 	}
-	v.must(!v.isGiven("WORKLOAD") || !v.isGiven("HASH"), "WORKLOAD", "must not be set together with HASH: both choose the pods")
+	if v.isGiven("WORKLOAD") && v.isGiven("HASH") {
+		variable, other := "WORKLOAD", "HASH"
+		if v.failed(variable) { // it has an error of its own
+			variable, other = other, variable
+		}
+		v.invalid(variable, v.given[variable], "must not be set together with "+other+": both choose the pods")
+	}
 	if v.isGiven("HASH_LABEL") {
 		v.conform("HASH_LABEL", c.HashLabel, "must be a label key", apivalidation.IsQualifiedName)
 	}
