@@ -83,14 +83,17 @@ var checks = map[string]func(r reader, commands string) error{
 	"On a laptop, or in a pipeline": func(r reader, commands string) error {
 		server := simcluster.Start(simcluster.WithSpeed(0))
 		defer server.Close()
-		server.Deploy(simcluster.Release{Namespace: "shop", Name: "shop", Hash: "6fd8d747", Age: time.Hour, App: simcluster.CrashLoop(time.Second, 1)})
+		server.Deploy(simcluster.Release{
+			Namespace: "shop", Name: "shop", Hash: "6fd8d747", Workload: simcluster.Workload{Kind: "Deployment"},
+			Age: time.Hour, App: simcluster.CrashLoop(time.Second, 1),
+		})
 		kubeconfig := filepath.Join(filepath.Dir(r.clone), "kubeconfig")
 		if err := server.WriteKubeconfig(kubeconfig, "shop"); err != nil {
 			return err
 		}
 		r.environ = append(r.environ, "KUBECONFIG="+kubeconfig)
 		out, code, err := r.shell(commands)
-		if err != nil || code != 1 || !strings.Contains(out, `"verdict":"fail"`) || !strings.Contains(out, `"selector":"pod-template-hash=6fd8d747"`) {
+		if err != nil || code != 1 || !strings.Contains(out, `"verdict":"fail"`) || !strings.Contains(out, `"workload":"deployment/shop","selector":"app=shop,pod-template-hash=6fd8d747"`) {
 			return fmt.Errorf("exit code %d (%v), want 1 and a fail:\n%s", code, err, out)
 		}
 		return nil
