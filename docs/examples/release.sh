@@ -58,8 +58,8 @@ release() {
   [ "${last:-0}" -eq 0 ] || code=$last
 }
 
-revision=$(field '.metadata.annotations.deployment\.kubernetes\.io/revision')
-template=$(field .spec.template)
+revision=$(field '.metadata.annotations.deployment\.kubernetes\.io/revision') || exit 100
+template=$(field .spec.template) || exit 100
 set +e
 (set -e; release)
 code=$?
