@@ -20,6 +20,7 @@ func sections() []section {
 		{"Credentials", credentialRows()},
 		{"Bodies", bodyRows()},
 		{"Release", releaseRows()},
+		{"Workload", workloadRows()},
 		{"Time", timeRows()},
 		{"Signals", signalRows()},
 		{"Output", outputRows()},

@@ -79,6 +79,7 @@ type line struct {
 	Checks            int     `json:"checks"`
 	Pods              int     `json:"pods"`
 	FailedChecks      int     `json:"failedChecks"`
+	ElapsedSeconds    float64 `json:"elapsedSeconds"`
 	LongestGapSeconds float64 `json:"longestGapSeconds"`
 }
 
@@ -267,6 +268,9 @@ func (b *bench) judge(r row) {
 		b.readLine()
 		if b.result.verdict = b.line.Verdict; b.line.Verdict != r.verdict {
 			b.Errorf("the verdict is %q, want %q", b.line.Verdict, r.verdict)
+		}
+		if took := b.line.ElapsedSeconds; r.allowed == 0 && took > b.result.allowed.Seconds() { // without slack: a second of it is for the report
+			b.Errorf("it says that it took %v s, the limit is %v", took, b.result.allowed)
 		}
 	}
 	if n := b.result.requests; n < r.requests[0] || r.requests[1] != 0 && n > max(r.requests[1], 0) {
