@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -33,6 +34,7 @@ type soakKind struct {
 	doomedFrom int
 	signal     bool // SIGTERM is received at a random time
 	vanishes   bool // at a random time, the release is replaced by a state of it in which no pod runs
+	superseded bool // at a random time, the workload no longer releases the version
 }
 
 var (
@@ -51,6 +53,11 @@ var soakKinds = []soakKind{
 	{name: "image cannot be pulled", settings: []string{"HASH=unpulled", "DURATION=1s"}, may: unknown},
 	{name: "vanishes", settings: []string{"HASH=good", "DURATION=1s"}, may: passes, vanishes: true},
 	{name: "vanishes, by count", settings: []string{"HASH=good", "COUNT=8", "MAX_DURATION=5s"}, may: passes, vanishes: true},
+	{name: "workload", settings: []string{"WORKLOAD=deployment/good", "DURATION=1s"}, may: passes},
+	{name: "workload, crash loop", settings: []string{"WORKLOAD=deployment/bad", "COUNT=8", "MAX_DURATION=5s"}, may: fails},
+	{name: "workload, vanishes", settings: []string{"WORKLOAD=deployment/good", "DURATION=1s"}, may: passes, vanishes: true},
+	{name: "workload, superseded", settings: []string{"WORKLOAD=deployment/good", "DURATION=1s"}, may: passes, superseded: true},
+	{name: "workload, superseded, by count", settings: []string{"WORKLOAD=deployment/good", "COUNT=8", "MAX_DURATION=5s", "MIN_PODS=0"}, may: passes, superseded: true},
 	{name: "final check doomed", settings: []string{"HASH=good", "DURATION=300ms", "INTERVAL=1h"}, may: unknown, doomedFrom: 2},
 	{name: "last check doomed", settings: []string{"HASH=good", "COUNT=4"}, may: unknown, doomedFrom: 4},
 	{name: "signalled", settings: []string{"HASH=good", "DURATION=1h", "API_GRACE=1h"}, may: []runner.Verdict{runner.Interrupted}, signal: true},
@@ -60,6 +67,18 @@ var soakKinds = []soakKind{
 // soakStates are hashes of states in which no pod of a release runs: no pods at all, pods whose image cannot be pulled, and
 // pods on a node that has stopped reporting.
 var soakStates = []string{"none", "unpulled", "lost"}
+
+// soakWorkloads are states of a workload in which it does not release the version that it released before.
+var soakWorkloads = map[string]simcluster.Middleware{
+	"superseded":  changed(replace("registry.example/app:1", "registry.example/app:2")),
+	"scaled to 0": changed(replace(`"replicas":2`, `"replicas":0`)),
+	"deleted": simcluster.Answer(404, asJSON, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","reason":"NotFound",`+
+		`"details":{"name":"good","group":"apps","kind":"deployments"},"code":404}`),
+}
+
+func replace(old, new string) func(http.Header, []byte) []byte {
+	return func(_ http.Header, body []byte) []byte { return bytes.ReplaceAll(body, []byte(old), []byte(new)) }
+}
 
 const (
 	soakWorkers = 40
@@ -84,8 +103,8 @@ type soakRun struct {
 	requests int
 	doomed   int       // soakKind.doomedFrom
 	vanishes time.Time // zero: never
-	state    string    // after that
-	vanished bool      // the last response without a fault had no running pod
+	state    string    // after that, of the pods or of the workload
+	vanished bool      // the last response without a fault had that state
 }
 
 func newSoak(seed uint64) *soak {
@@ -123,7 +142,7 @@ func newSoak(seed uint64) *soak {
 		{Hash: "unpulled", Age: time.Minute, App: simcluster.CannotPull()},
 		{Hash: "lost", Age: time.Minute, NodeLostAfter: 30 * time.Second},
 	} {
-		release.Namespace, release.Name, release.Replicas = namespace, release.Hash, 2
+		release.Namespace, release.Name, release.Replicas, release.Workload.Kind = namespace, release.Hash, 2, "Deployment"
 		s.server.Deploy(release)
 	}
 	s.server.Handle(s.inject)
@@ -132,8 +151,10 @@ func newSoak(seed uint64) *soak {
 
 func (s *soak) inject(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fault, state := s.draw(r.UserAgent())
-		if state != "" {
+		fault, state := s.draw(r.UserAgent(), r.URL.Path)
+		if change := soakWorkloads[state]; change != nil {
+			next = change(next)
+		} else if state != "" {
 			r.URL.RawQuery = "labelSelector=pod-template-hash%3D" + state
 		}
 		if fault != "" {
@@ -144,8 +165,8 @@ func (s *soak) inject(next http.Handler) http.Handler {
 	})
 }
 
-// draw returns the fault of a run's next request, or "", and the state of the release if that has vanished.
-func (s *soak) draw(name string) (fault, state string) {
+// draw returns the fault of a run's next request, or "", and the state of what it asks for, if that has changed.
+func (s *soak) draw(name, path string) (fault, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	run := s.runs[name]
@@ -153,12 +174,18 @@ func (s *soak) draw(name string) (fault, state string) {
 		return "", ""
 	}
 	run.requests++
-	if vanished := !run.vanishes.IsZero() && time.Now().After(run.vanishes); vanished {
+	changes := strings.HasSuffix(path, "/pods")
+	if soakWorkloads[run.state] != nil {
+		changes = strings.Contains(path, "/deployments/")
+	}
+	if changes && !run.vanishes.IsZero() && time.Now().After(run.vanishes) {
 		state = run.state
 	}
 	doomed := run.doomed > 0 && run.requests >= run.doomed
 	if !doomed && run.rng.IntN(100) >= soakFaulty {
-		run.vanished = state != ""
+		if changes {
+			run.vanished = state != ""
+		}
 		return "", state
 	}
 	names := slices.Sorted(maps.Keys(s.faults))
@@ -173,8 +200,12 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 	rng := rand.New(rand.NewPCG(s.seed, id))
 	name := fmt.Sprintf("run %d of seed %d (%s)", id, s.seed, kind.name)
 	run := &soakRun{rng: rand.New(rand.NewPCG(s.seed, ^id)), doomed: kind.doomedFrom}
-	if kind.vanishes {
-		run.vanishes, run.state = time.Now().Add(time.Duration(rng.IntN(1500))*time.Millisecond), soakStates[rng.IntN(len(soakStates))]
+	states := soakStates
+	if kind.superseded {
+		states = slices.Sorted(maps.Keys(soakWorkloads))
+	}
+	if kind.vanishes || kind.superseded {
+		run.vanishes, run.state = time.Now().Add(time.Duration(rng.IntN(1500))*time.Millisecond), states[rng.IntN(len(states))]
 	}
 	s.mu.Lock()
 	s.runs[name] = run
@@ -195,7 +226,11 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
-	check, err := checker.New(pods, checker.Options{Selectors: cfg.Selectors})
+	options := checker.Options{Selectors: cfg.Selectors, CrashLimit: cfg.CrashLimit}
+	if w := cfg.Workload; w.Kind != "" {
+		options.Workload = workload{pods.Workload(w.Kind, w.Name, nil)}
+	}
+	check, err := checker.New(pods, options)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
@@ -220,9 +255,17 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 	defer s.mu.Unlock()
 	delete(s.runs, name)
 	if outcome.Verdict == runner.Pass && run.vanished {
-		t.Errorf("%s: a pass, but at the final check the release was %s", name, run.state)
+		t.Errorf("%s: a pass, but at the final check the release or its workload was %s", name, run.state)
 	}
 	s.verdicts[fmt.Sprintf("%s: %s", kind.name, outcome.Verdict)]++
+}
+
+// workload is a kube.Workload as a checker wants it.
+type workload struct{ *kube.Workload }
+
+func (w workload) Resolve(ctx context.Context) (checker.Version, error) {
+	version, err := w.Workload.Resolve(ctx)
+	return checker.Version(version), err
 }
 
 func TestSoak(t *testing.T) {
