@@ -47,7 +47,7 @@ func (p program) run(ctx context.Context, args, environ []string, stdout, stderr
 		err = fmt.Errorf("unexpected argument %q: set environment variables, see crashcheck --help", args[0])
 	}
 	g := &gate{
-		program: p, cfg: cfg,
+		program: p, cfg: cfg, start: time.Now(),
 		out: report.NewDetached(stdout), err: report.NewDetached(stderr),
 		result: report.Result{Namespace: cfg.Namespace, Workload: cfg.Workload.String()},
 	}
@@ -84,8 +84,12 @@ type gate struct {
 	out, err *report.Detached
 	log      *report.Log
 	progress *report.Progress // nil: standard error is not a terminal
+	start    time.Time
 	result   report.Result
 }
+
+// timeLeft returns how long the program may continue to report.
+func (g *gate) timeLeft() time.Duration { return g.result.Plan.TimeToReport(time.Since(g.start)) }
 
 // invalid records why nothing could be checked: errors of the configuration, or a signal that came first.
 func (g *gate) invalid(err error) {
@@ -130,7 +134,7 @@ func (g *gate) check(ctx context.Context, environ []string) error {
 		g.log.Observe(event)
 	})
 	if g.result.Verdict == runner.Fail && g.cfg.CrashLogLines > 0 {
-		g.crashLogs(ctx, client, g.result.Plan.TimeToReport(g.result.Elapsed))
+		g.crashLogs(ctx, client, g.timeLeft())
 	}
 	return nil
 }
@@ -176,7 +180,7 @@ func (g *gate) end(ctx context.Context) int {
 
 // close waits until an output is written, but no longer than patience once a signal has arrived, before or meanwhile.
 func (g *gate) close(ctx context.Context, output *report.Detached) {
-	longest := min(max(g.result.Plan.TimeToReport(g.result.Elapsed)/2, patience), maxPatience)
+	longest := min(max(g.timeLeft()/2, patience), maxPatience)
 	waiting, giveUp := context.WithTimeout(context.Background(), longest)
 	defer giveUp()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(patience, giveUp) })()

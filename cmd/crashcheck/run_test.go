@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/crashcheck/crashcheck/pkg/report"
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
@@ -49,4 +50,25 @@ func TestOutputThatNobodyReadsDelaysTheEndByLittle(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Reading the logs of crashed containers has taken 5 s after the verdict.
+func TestTheEndStaysWithinTheBoundAfterLogsWereRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream := stuck{make(chan struct{})}
+		defer close(stream.released)
+		g := &gate{
+			program: program{terminationLog: t.TempDir() + "/none"},
+			out:     report.NewDetached(stream), err: report.NewDetached(stream),
+			start: time.Now().Add(-28 * time.Second),
+		}
+		g.log = report.NewLog(g.err, report.LogOptions{})
+		g.result.Plan, g.result.Verdict, g.result.Elapsed = runner.Plan{Duration: 20 * time.Second}, runner.Fail, 23*time.Second
+		if code := g.end(t.Context()); code != 1 {
+			t.Errorf("exit code %d, want 1", code)
+		}
+		if took, bound := time.Since(g.start), g.result.Plan.Latest(); took > bound {
+			t.Errorf("the run took %s, above the bound %s", took, bound)
+		}
+	})
 }

@@ -43,7 +43,7 @@ func (p Plan) Latest() time.Duration {
 	return times(p.Count, p.Interval+p.APIGrace+endSlack)
 }
 
-// TimeToReport returns how long a run that ended after this time may continue to report.
+// TimeToReport returns how long the report may continue after this time, counted from the start.
 func (p Plan) TimeToReport(elapsed time.Duration) time.Duration {
 	return max(p.Latest()-elapsed-reportSlack, 0)
 }
