@@ -29,10 +29,10 @@ func TestCrashLogs(t *testing.T) {
 			t.Parallel()
 			namespace := newNamespace(t, nil)
 			hash := deploy(t, namespace, 1, corev1.PodSpec{Containers: []corev1.Container{container("main", ends("0s", "3"))}})
-			rendered := string(kubectl(t, nil, "kustomize", overlayWith(t, namespace, "base", test.components, jobPatch(t, map[string]string{
+			patches := append(ownClusterRole(t, namespace), jobPatch(t, map[string]string{
 				"HASH": hash, "INTERVAL": "1", "DURATION": "120", "CRASH_LIMIT": "2", "CRASH_LOG_LINES": "5",
-			}))))
-			apply(t, namespace, []byte(ownClusterRole(t, namespace, rendered)))
+			}))
+			apply(t, namespace, rendered(t, overlayWith(t, namespace, "base", test.components, patches...)))
 
 			result := finishJob(t, namespace, 3*time.Minute)
 			if result.Complete || result.ExitCode != gate.Fail {
@@ -48,20 +48,19 @@ func TestCrashLogs(t *testing.T) {
 	}
 }
 
-// ownClusterRole renames the ClusterRole, which all namespaces share: other
-// tests look at what the base alone allows.
-func ownClusterRole(t *testing.T, namespace, manifests string) string {
+// ownClusterRole are patches of an overlay over deploy/base, with components that add rules: the ClusterRole, which all
+// namespaces share, has another name for this namespace. Other tests look at what the base alone allows.
+func ownClusterRole(t *testing.T, namespace string) []map[string]any {
 	t.Helper()
-	const shipped = "name: read-pod-status\n"
 	name := "read-pod-status-" + namespace
-	if strings.Count(manifests, shipped) != 2 {
-		t.Fatalf("want the ClusterRole and its binding:\n%s", manifests)
-	}
 	t.Cleanup(func() {
 		err := the.client.RbacV1().ClusterRoles().Delete(context.Background(), name, metav1.DeleteOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
 			t.Error(err)
 		}
 	})
-	return strings.ReplaceAll(manifests, shipped, "name: "+name+"\n")
+	role := patch(t, "ClusterRole", "read-pod-status", []map[string]any{{"op": "replace", "path": "/metadata/name", "value": name}})
+	role["options"] = map[string]bool{"allowNameChange": true}
+	binding := patch(t, "RoleBinding", "read-pod-status-binding", []map[string]any{{"op": "replace", "path": "/roleRef/name", "value": name}})
+	return []map[string]any{binding, role}
 }

@@ -99,8 +99,8 @@ func TestEndsOfAnAnalysis(t *testing.T) {
 		if !strings.HasSuffix(second, ".2") {
 			t.Errorf("the second Job is %s", second)
 		}
-		if phases := measurements(t, namespace); len(phases) == 0 || phases[0] != "Error" {
-			t.Errorf("the measurements are %q, want an Error first", phases)
+		if taken := measurements(t, namespace); len(taken) == 0 || taken[0].phase != "Error" {
+			t.Errorf("the measurements are %q, want an Error first", taken)
 		}
 	})
 	t.Run("an analysis that is ended takes the Job with it, and is Inconclusive", func(t *testing.T) {
@@ -196,22 +196,26 @@ func analysisRuns(t *testing.T, namespace string) int {
 	return len(runs.Items)
 }
 
-// measurements are the phases of the AnalysisRun's measurements so far.
-func measurements(t *testing.T, namespace string) []string {
+type measurement struct{ phase, message string }
+
+// measurements are those of the AnalysisRun so far.
+func measurements(t *testing.T, namespace string) []measurement {
 	t.Helper()
 	run, err := analysisRunsIn(t, namespace).Get(t.Context(), "crashcheck", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var phases []string
+	var all []measurement
 	results, _, _ := unstructured.NestedSlice(run.Object, "status", "metricResults")
 	for _, result := range results {
 		taken, _, _ := unstructured.NestedSlice(result.(map[string]any), "measurements")
-		for _, measurement := range taken {
-			phases = append(phases, fmt.Sprint(measurement.(map[string]any)["phase"]))
+		for _, one := range taken {
+			fields := one.(map[string]any)
+			message, _, _ := unstructured.NestedString(fields, "message")
+			all = append(all, measurement{fmt.Sprint(fields["phase"]), message})
 		}
 	}
-	return phases
+	return all
 }
 
 // newHash is the hash of the version that the Rollout last tried.

@@ -102,8 +102,27 @@ func run(m *testing.M) int {
 	code := m.Run()
 	if code != 0 && s.own != nil {
 		fmt.Fprint(os.Stderr, s.own.Tails(15))
+		keepLogs(s.own)
 	}
 	return code
+}
+
+// keepLogs copies the logs of the components, which go with the cluster.
+func keepLogs(own *cluster.Cluster) {
+	kept := own.Dir + "-logs"
+	err := os.RemoveAll(kept)
+	if err == nil {
+		err = os.MkdirAll(kept, 0o755)
+	}
+	for _, process := range own.Processes() {
+		data, readErr := os.ReadFile(process.LogPath)
+		err = errors.Join(err, readErr, os.WriteFile(filepath.Join(kept, filepath.Base(process.LogPath)), data, 0o644))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: keep the logs:", err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "e2e: the logs of all components are in", kept)
 }
 
 // beforeTimeout ends the context a little before go test's own timeout, which

@@ -30,8 +30,7 @@ func TestShippedPermissions(t *testing.T) {
 	const hash = "c0ffee"
 	namespace := newNamespace(t, nil)
 	setRestarts(t, paperPod(t, namespace, "web-0", map[string]string{rolloutsLabel: hash}), 2)
-	apply(t, namespace, shippedManifests(t, "base", permissionKinds...))
-	permitted(t, namespace, shippedAccount)
+	grantBase(t, namespace)
 	asShipped := func(more map[string]string) map[string]string {
 		all := map[string]string{"HASH": hash, "KUBECONFIG": kubeconfigWithToken(t, namespace, tokenOf(t, namespace, shippedAccount))}
 		for name, value := range more {
@@ -191,16 +190,21 @@ func clientWithToken(t *testing.T, token string) kubernetes.Interface {
 	return client
 }
 
-// shippedManifests renders a folder of deploy/ and returns its objects of these
-// kinds (of all kinds, where none is named).
+// shippedManifests renders a folder of deploy and returns its objects of these kinds, or all objects.
 func shippedManifests(t *testing.T, folder string, kinds ...string) []byte {
 	t.Helper()
-	rendered := kubectl(t, nil, "kustomize", filepath.Join(deployFolder(t), folder))
+	return rendered(t, filepath.Join(deployFolder(t), folder), kinds...)
+}
+
+// rendered are the objects of a kustomization that are of these kinds, or all objects.
+func rendered(t *testing.T, folder string, kinds ...string) []byte {
+	t.Helper()
+	all := kubectl(t, nil, "kustomize", folder)
 	if len(kinds) == 0 {
-		return rendered
+		return all
 	}
 	var chosen [][]byte
-	for _, document := range bytes.Split(rendered, []byte("\n---\n")) {
+	for _, document := range bytes.Split(all, []byte("\n---\n")) {
 		var object metav1.TypeMeta
 		if err := yaml.Unmarshal(document, &object); err != nil {
 			t.Fatal(err)
@@ -212,6 +216,19 @@ func shippedManifests(t *testing.T, folder string, kinds ...string) []byte {
 		}
 	}
 	return bytes.Join(chosen, []byte("\n---\n"))
+}
+
+// grant applies the permissions of a kustomization, and waits until they hold.
+func grant(t *testing.T, namespace, folder string) {
+	t.Helper()
+	apply(t, namespace, rendered(t, folder, permissionKinds...))
+	permitted(t, namespace, shippedAccount)
+}
+
+// grantBase is grant for deploy/base, which needs no overlay.
+func grantBase(t *testing.T, namespace string) {
+	t.Helper()
+	grant(t, namespace, filepath.Join(deployFolder(t), "base"))
 }
 
 func deployFolder(t *testing.T) string {

@@ -52,7 +52,7 @@ func TestREADMECommandsWithArgoRollouts(t *testing.T) {
 				arguments[arg.Name] = *arg.Value
 			}
 		}
-		want := map[string]string{"hash": "none", "limit": "5", "interval": "5", "duration": "300"}
+		want := map[string]string{"hash": "none", "limit": "5", "interval": "5", "duration": "300", "namespace": ""}
 		if fmt.Sprint(arguments) != fmt.Sprint(want) {
 			t.Errorf("the arguments of the %s and their values are %v, README.md says %v", kind, arguments, want)
 		}
@@ -206,8 +206,7 @@ func jobOfREADME(t *testing.T, namespace, seconds string, containers ...corev1.C
 	hash := deploy(t, namespace, 1, mains(containers...))
 	// So that the run need not wait for a new binding, and no other test makes
 	// the ClusterRole at the same moment.
-	apply(t, namespace, shippedManifests(t, "base", permissionKinds...))
-	permitted(t, namespace, shippedAccount)
+	grantBase(t, namespace)
 
 	folder := overlay(t, namespace, "base")
 	here := append(loopbackPatch(), map[string]any{"op": "replace", "path": "/spec/template/spec/containers/0/env/2/value", "value": seconds})

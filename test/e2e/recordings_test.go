@@ -86,7 +86,7 @@ func TestRecordDeadline(t *testing.T) {
 	t.Parallel()
 	namespace := recorded(t, "deadline")
 	seconds := int64(35)
-	pod := mains(container("steady"), container("deaf", env("DEAF", "1")), container("crash", ends("2s", "1")))
+	pod := mains(container("steady"), container("deaf", deaf), container("crash", ends("2s", "1")))
 	pod.ActiveDeadlineSeconds = &seconds
 	barePod(t, namespace, pod)
 	eventually(t, "the pod has failed, and nothing of it runs", 3*time.Minute, func(ctx context.Context) error {
@@ -105,7 +105,7 @@ func TestRecordDeadline(t *testing.T) {
 func TestRecordEviction(t *testing.T) {
 	t.Parallel()
 	namespace := recorded(t, "evicted")
-	hash := deploy(t, namespace, 1, mains(container("deaf", env("DEAF", "1")), container("crash", ends("2s", "1"))))
+	hash := deploy(t, namespace, 1, mains(container("deaf", deaf), container("crash", ends("2s", "1"))))
 	evicted := podsWithHash(t, namespace, hash)[0]
 	restarted(t, namespace, "crash", 1)
 	eventually(t, "the container has ended once more", patience, func(context.Context) error {
@@ -133,6 +133,92 @@ func TestRecordEviction(t *testing.T) {
 	restarted(t, namespace, "crash", 1)
 }
 
+// The kubelet evicts the pod, which exceeds a limit of its own, and then the pod that replaces it. Another container
+// crashes in the meantime, and a third one ignores SIGTERM.
+func TestRecordVolumeOverItsLimit(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "evicted-volume")
+	pod := overVolumeLimit()
+	pod.Containers = append(pod.Containers, container("deaf", deaf), container("crash", ends("2s", "1")))
+	deploy(t, namespace, 1, pod)
+	evictedPods(t, namespace, 2)
+}
+
+func TestRecordContainerOverItsStorageLimit(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "evicted-storage")
+	// The limit of the other container is for the pod's own limit, which is the sum.
+	pod := overStorageLimit()
+	pod.Containers = append(pod.Containers, container("deaf", deaf, storageLimit("64Mi")), container("crash", ends("2s", "1")))
+	deploy(t, namespace, 1, pod)
+	evictedPods(t, namespace, 2)
+}
+
+// The only container of the pod exits with 0 when the kubelet evicts the pod, which is then mostly Succeeded, without a
+// reason, and only sometimes Failed.
+func TestRecordEvictionWithExitCodeZero(t *testing.T) {
+	t.Parallel()
+	namespace := recorded(t, "evicted-exit-zero")
+	deploy(t, namespace, 1, overStorageLimit())
+	evictedPods(t, namespace, 3)
+}
+
+// The node is short of memory by its kubelet's configuration: the kubelet evicts the pod, but not because of a limit of
+// the pod. The pod that replaces it waits until the node has memory again.
+func TestRecordNodePressure(t *testing.T) {
+	namespace := recorded(t, "evicted-node-pressure")
+	own := ownCluster(t)
+	// A pod without a request for memory would not be admitted again by a kubelet that restarts under pressure.
+	hash := deploy(t, namespace, 1, mains(container("deaf", deaf, memory("32Mi")), container("crash", ends("6s", "1"))))
+	restarted(t, namespace, "crash", 1)
+	path := filepath.Join(own.Dir, "kubelet.yaml")
+	config := string(readFile(t, path))
+	write(t, path, strings.Replace(config, `memory.available: "0%"`, `memory.available: "99%"`, 1))
+	t.Cleanup(func() {
+		write(t, path, config)
+		restart(t, own.Kubelet.Restart)
+	})
+	// The node does not become ready for pods, so do not wait for that.
+	if err := own.Kubelet.Relaunch(); err != nil {
+		t.Fatal(err)
+	}
+	evictedPods(t, namespace, 1)
+	write(t, path, config)
+	restart(t, own.Kubelet.Restart)
+	eventually(t, "the pod that replaces it has crashed", patience, func(context.Context) error {
+		for _, pod := range podsWithHash(t, namespace, hash) {
+			for _, status := range pod.Status.ContainerStatuses {
+				if pod.Status.Phase == corev1.PodRunning && status.RestartCount > 0 {
+					return nil
+				}
+			}
+		}
+		return errors.New("it has not")
+	})
+}
+
+// evictedPods waits until the kubelet has evicted this many pods, and nothing of them runs.
+func evictedPods(t *testing.T, namespace string, count int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d pods have been evicted", count), 4*time.Minute, func(ctx context.Context) error {
+		pods, err := the.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{FieldSelector: "status.phase=Failed"})
+		if err != nil {
+			return err
+		}
+		evicted := 0
+		for _, pod := range pods.Items {
+			running := slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+			if pod.Status.Reason == "Evicted" && !running {
+				evicted++
+			}
+		}
+		if evicted < count {
+			return fmt.Errorf("%d have", evicted)
+		}
+		return nil
+	})
+}
+
 // The kubelet of 1.37 does not survive a resize where pods have no cgroups of
 // their own, as on the suite's node. The stream was recorded with cgroupsPerQOS
 // changed to true in cluster/kubelet.yaml.tmpl.
@@ -149,7 +235,7 @@ func TestRecordResize(t *testing.T) {
 	}
 	barePod(t, namespace, mains(
 		container("main", memory("32Mi"), restarting),
-		container("deaf", memory("32Mi"), restarting, env("DEAF", "1")),
+		container("deaf", memory("32Mi"), restarting, deaf),
 		container("live", memory("32Mi")),
 	))
 	running(t, namespace)

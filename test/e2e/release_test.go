@@ -176,9 +176,9 @@ func TestArgoCDExample(t *testing.T) {
 	needsLocalImages(t)
 	t.Parallel()
 	namespace := newNamespace(t, nil)
-	rendered := string(kubectl(t, nil, "kustomize", argoCDOverlay(t, namespace)))
+	manifests := string(rendered(t, argoCDOverlay(t, namespace)))
 	var sync, hooks []string
-	for document := range strings.SplitSeq(rendered, "\n---\n") {
+	for document := range strings.SplitSeq(manifests, "\n---\n") {
 		if strings.Contains(document, "argocd.argoproj.io/hook: PostSync") {
 			hooks = append(hooks, document)
 		} else {
@@ -186,20 +186,19 @@ func TestArgoCDExample(t *testing.T) {
 		}
 	}
 	if len(hooks) != 1 {
-		t.Fatalf("there are %d hooks, want the Job:\n%s", len(hooks), rendered)
+		t.Fatalf("there are %d hooks, want the Job:\n%s", len(hooks), manifests)
 	}
 	apply(t, namespace, []byte(strings.Join(sync, "\n---\n")))
 	permitted(t, namespace, shippedAccount)
 	kubectl(t, nil, "--namespace", namespace, "rollout", "status", "deployment/shop", "--timeout=90s")
 	apply(t, namespace, []byte(hooks[0]))
 	result := finishJob(t, namespace, patience)
-	if !result.Complete || result.Report.Pods != 2 || result.Report.Selector != "app.kubernetes.io/name=shop,app.kubernetes.io/version=1.4.2" {
-		t.Errorf("want a pass over the 2 pods of version 1.4.2, got %s", result)
+	if !result.Complete || result.Report.Pods != 2 || result.Report.Workload == nil || *result.Report.Workload != "deployment/shop" {
+		t.Errorf("want a pass over the 2 pods of deployment/shop, got %s", result)
 	}
 }
 
-// argoCDOverlay is a copy of docs/examples/argo-cd with this node's images, over
-// this checkout's deploy/base.
+// argoCDOverlay is a copy of docs/examples/argo-cd with this node's images, over this checkout's deploy folder.
 func argoCDOverlay(t *testing.T, namespace string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -210,16 +209,25 @@ func argoCDOverlay(t *testing.T, namespace string) string {
 		t.Fatal(err)
 	}
 	gate := overlay(t, namespace, "base", patch(t, "Job", "", loopbackPatch()))
-	relative, err := filepath.Rel(dir, gate)
-	if err != nil {
-		t.Fatal(err)
+	relative := func(folder string) string {
+		path, err := filepath.Rel(dir, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
 	path := filepath.Join(dir, "kustomization.yaml")
 	text := strings.NewReplacer(
-		"../../../deploy/base", relative,
+		"../../../deploy/base\n", relative(gate)+"\n",
+		"../../../deploy/components/", relative(filepath.Join(deployFolder(t), "components"))+"/",
 		"namespace: shop\n", "namespace: "+namespace+"\n",
 	).Replace(string(readFile(t, path)))
-	write(t, path, text)
+	var kustomization map[string]any
+	parse(t, []byte(text), &kustomization)
+	for _, change := range ownClusterRole(t, namespace) {
+		kustomization["patches"] = append(kustomization["patches"].([]any), change)
+	}
+	write(t, path, marshal(t, kustomization))
 
 	path = filepath.Join(dir, "deployment.yaml")
 	var deployment appsv1.Deployment
@@ -240,17 +248,16 @@ func releaseFolder(t *testing.T, namespace string, environment map[string]string
 	if err := os.WriteFile(filepath.Join(folder, "release.sh"), script, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// So that no run has to wait for a new binding.
-	apply(t, namespace, shippedManifests(t, "base", permissionKinds...))
-	permitted(t, namespace, shippedAccount)
 	useGate(t, folder, namespace, environment)
+	// So that no run has to wait for a new binding.
+	grant(t, namespace, filepath.Join(folder, "k8s", "crashcheck"))
 	return folder
 }
 
-// useGate makes the folder's k8s/crashcheck, with a HASH that is left open.
+// useGate makes the folder's k8s/crashcheck, which names the Deployment of writeShop.
 func useGate(t *testing.T, folder, namespace string, environment map[string]string, operations ...map[string]any) {
 	t.Helper()
-	all := map[string]string{"HASH": "<pod-template-hash>", "INTERVAL": "1", "DURATION": "4", "CRASH_LIMIT": "1"}
+	all := map[string]string{"WORKLOAD": "deployment/shop", "INTERVAL": "1", "DURATION": "4", "CRASH_LIMIT": "1"}
 	maps.Copy(all, environment)
 	patches := []map[string]any{jobPatch(t, all)}
 	if len(operations) > 0 {
@@ -260,7 +267,8 @@ func useGate(t *testing.T, folder, namespace string, environment map[string]stri
 	if err := os.Remove(link); err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(overlay(t, namespace, "base", patches...), link); err != nil {
+	patches = append(patches, ownClusterRole(t, namespace)...)
+	if err := os.Symlink(overlayWith(t, namespace, "base", []string{"workload"}, patches...), link); err != nil {
 		t.Fatal(err)
 	}
 }

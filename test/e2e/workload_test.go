@@ -39,6 +39,56 @@ func ends(after, code string) option {
 	}
 }
 
+// twice lets a container that exits do so only twice in the life of its pod, which has the volume "data".
+func twice(c *corev1.Container) {
+	env("TIMES", "2")(c)
+	env("STATE", dataPath+"/exits")(c)
+	withData(c)
+}
+
+const dataPath = "/data"
+
+// withData mounts the volume "data".
+func withData(c *corev1.Container) {
+	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "data", MountPath: dataPath})
+}
+
+// emptyDir is the volume "data", with a limit or without.
+func emptyDir(limit string) corev1.Volume {
+	source := &corev1.EmptyDirVolumeSource{}
+	if limit != "" {
+		size := resource.MustParse(limit)
+		source.SizeLimit = &size
+	}
+	return corev1.Volume{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: source}}
+}
+
+// overVolumeLimit is a pod that fills a volume above its limit. The kubelet evicts it.
+func overVolumeLimit(options ...option) corev1.PodSpec {
+	pod := mains(container("fill", append(options, env("FILL", dataPath+"/fill"), withData)...))
+	pod.Volumes = []corev1.Volume{emptyDir("1Mi")}
+	return pod
+}
+
+// overStorageLimit is a pod with a container that writes more to its filesystem than it may. The kubelet evicts it.
+func overStorageLimit(options ...option) corev1.PodSpec {
+	asRoot := func(c *corev1.Container) {
+		root := int64(0)
+		c.SecurityContext = &corev1.SecurityContext{RunAsUser: &root} // the directory is root's
+	}
+	return mains(container("fill", append(options, env("FILL", "/fill"), asRoot, storageLimit("8Mi"))...))
+}
+
+// deaf lets a container ignore SIGTERM, so that it is killed (exit code 137). A pod whose containers all exit with 0 when the
+// kubelet evicts it is mostly Succeeded, without a reason, and not Failed: the stream evicted-exit-zero shows that.
+func deaf(c *corev1.Container) { env("DEAF", "1")(c) }
+
+func storageLimit(size string) option {
+	return func(c *corev1.Container) {
+		c.Resources.Limits = corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse(size)}
+	}
+}
+
 // sidecar makes an init container one that runs along.
 func sidecar(c *corev1.Container) {
 	always := corev1.ContainerRestartPolicyAlways
@@ -115,6 +165,11 @@ func available(t *testing.T, namespace string) {
 		}
 		return nil
 	})
+}
+
+// crashed makes a wait for a container that has been restarted this many times.
+func crashed(name string, times int32) func(*testing.T, string) {
+	return func(t *testing.T, namespace string) { restarted(t, namespace, name, times) }
 }
 
 // waiting makes a wait for a container that cannot start for this reason.

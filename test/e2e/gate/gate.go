@@ -35,6 +35,7 @@ type Report struct {
 	FailedChecks      int64       `json:"failedChecks"`
 	Pods              int64       `json:"pods"`
 	Namespace         string      `json:"namespace"`
+	Workload          *string     `json:"workload"`
 	Selector          string      `json:"selector"`
 	ElapsedSeconds    float64     `json:"elapsedSeconds"`
 	LongestGapSeconds float64     `json:"longestGapSeconds"`
