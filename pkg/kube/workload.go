@@ -24,6 +24,11 @@ const (
 	workloadTimeout = 10 * time.Second
 	// maxWorkloadBytes bounds each response about a workload. A list has 10 old versions by default, each of less than 1.5 MiB.
 	maxWorkloadBytes = 16 << 20
+	// rolloutSettles is how long the status of a Rollout has to stay the same. With a new pod template and another number of
+	// replicas, and after an abort, Argo Rollouts updates status.observedGeneration before status.currentPodHash and status.abort
+	// (syncReplicasOnly and patchCondition in its rollout/sync.go), and nothing else says that these are still the old ones. On a
+	// busy control plane, half a second was measured.
+	rolloutSettles = 2 * time.Second
 )
 
 var errWorkloadTimeout = fmt.Errorf("no response within %s", workloadTimeout)
@@ -53,6 +58,7 @@ type Workload struct {
 	client     *Client
 	kind, name string
 	extra      labels.Selector // nil: none
+	settles    time.Duration
 	found      *workloadObject // in which Resolve has found the version
 	version    Version
 }
@@ -60,31 +66,57 @@ type Workload struct {
 // Workload returns a workload. The kind is "deployment", "statefulset", "daemonset" or "rollout". The pods of its versions match
 // extra too, unless it is nil.
 func (c *Client) Workload(kind, name string, extra labels.Selector) *Workload {
-	return &Workload{client: c, kind: kind, name: name, extra: extra}
+	return &Workload{client: c, kind: kind, name: name, extra: extra, settles: rolloutSettles}
 }
 
 // String returns the workload as kubectl writes it, such as "deployment/shop".
 func (w *Workload) String() string { return w.kind + "/" + w.name }
 
 // Resolve finds the version that the workload is releasing now. It makes at most two requests: one for the workload, and for a
-// Deployment or DaemonSet one for its ReplicaSets or ControllerRevisions.
+// Deployment or DaemonSet one for its ReplicaSets or ControllerRevisions. A Rollout it reads twice, two seconds apart.
 //
 // A workload that does not exist is a version that is not known yet. Any other response that is not about a workload is an error,
 // as those of [Client.List] are.
 func (w *Workload) Resolve(ctx context.Context) (Version, error) {
-	object, err := w.read(ctx)
-	if isNotFound(err) {
-		return pending("%s %s was not found in namespace %s", w.kind, w.name, w.client.namespace), nil
+	object, version, err := w.resolve(ctx)
+	if w.kind == "rollout" && err == nil && version.Pending == "" {
+		first := version
+		if err := sleep(ctx, w.settles); err != nil {
+			return Version{}, err
+		}
+		object, version, err = w.resolve(ctx)
+		if err == nil && version.Pending == "" && (version.Name != first.Name || version.Aborted != first.Aborted) {
+			version = pending("the status of %s is changing", object)
+		}
 	}
-	if err != nil {
-		return Version{}, err
-	}
-	version, err := w.versionOf(ctx, object)
 	if err != nil {
 		return Version{}, err
 	}
 	w.found, w.version = object, version
 	return version, nil
+}
+
+// resolve finds the version as the workload shows it now.
+func (w *Workload) resolve(ctx context.Context) (*workloadObject, Version, error) {
+	object, err := w.read(ctx)
+	if isNotFound(err) {
+		return nil, pending("%s %s was not found in namespace %s", w.kind, w.name, w.client.namespace), nil
+	}
+	if err != nil {
+		return nil, Version{}, err
+	}
+	version, err := w.versionOf(ctx, object)
+	return object, version, err
+}
+
+// sleep waits for this long. It returns the cause of ctx's end if that comes first.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Superseded reads the workload again, and says how it no longer releases the version that Resolve found before. It returns an empty

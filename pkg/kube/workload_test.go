@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,10 +70,13 @@ func serveWorkload(t *testing.T, kind string, all objects) (*Workload, *apiServe
 	t.Helper()
 	server := &apiServer{responses: map[string]http.HandlerFunc{}}
 	server.set(t, all)
-	return serve(t, server.ServeHTTP).Workload(kind, "shop", labels.SelectorFromSet(labels.Set{"track": "canary"})), server
+	workload := serve(t, server.ServeHTTP).Workload(kind, "shop", labels.SelectorFromSet(labels.Set{"track": "canary"}))
+	workload.settles = 0
+	return workload, server
 }
 
 func TestTheVersionOfEachKindAndItsRequests(t *testing.T) {
+	const argo = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/"
 	const apps, query = "/apis/apps/v1/namespaces/shop/", "?labelSelector=app%3Dshop%2Ctier+notin+%28cache%29"
 	for kind, test := range map[string]struct {
 		objects  objects
@@ -87,7 +91,7 @@ func TestTheVersionOfEachKindAndItsRequests(t *testing.T) {
 		"daemonset": {objects{"shop": shopDaemonSet(), "controllerrevisions": revisionList("old", "new")},
 			"new", "app=shop,controller-revision-hash=new,tier notin (cache),track=canary", []string{apps + "daemonsets/shop", apps + "controllerrevisions" + query}},
 		"rollout": {objects{"shop": shopRollout(nil, nil)},
-			"new", "app=shop,rollouts-pod-template-hash=new,tier notin (cache),track=canary", []string{"/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/shop"}},
+			"new", "app=shop,rollouts-pod-template-hash=new,tier notin (cache),track=canary", []string{argo + "shop", argo + "shop"}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			workload, server := serveWorkload(t, kind, test.objects)
@@ -154,6 +158,48 @@ func TestAVersionThatWillNeverBeKnown(t *testing.T) {
 	if want := (Version{Aborted: "rollout shop was aborted: RolloutAborted: 2"}); err != nil || version != want {
 		t.Errorf("got %+v, %v, want %+v", version, err, want)
 	}
+}
+
+// Argo Rollouts can update status.observedGeneration before the rest of the status.
+func TestTheStatusOfARolloutThatIsChangingIsReadAgain(t *testing.T) {
+	rollout := func(status map[string]any) http.HandlerFunc {
+		return answer(200, mediaJSON, asJSON(t, shopRollout(nil, status)))
+	}
+	stale, aborted, current := rollout(map[string]any{"currentPodHash": "old"}), rollout(map[string]any{"abort": true}), rollout(nil)
+	for claim, responses := range map[string][]http.HandlerFunc{
+		"the hash is the old one at first":    {stale, current, current, current},
+		"the old version was aborted":         {aborted, current, current, current},
+		"it changes while it is read again":   {stale, aborted, stale, current, current, current},
+		"it is not observed while it is read": {current, rollout(map[string]any{"observedGeneration": "4"}), current, current},
+		"it is deleted while it is read":      {current, answer(404, mediaJSON, []byte(notFound)), current, current},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			requests := 0
+			workload, _ := serveWorkload(t, "rollout", objects{"shop": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				responses[requests](w, r)
+				requests++
+			})})
+			for requests < len(responses)-2 {
+				if version, err := workload.Resolve(t.Context()); err != nil || version.Pending == "" {
+					t.Fatalf("after %d requests: %+v, %v", requests, version, err)
+				}
+			}
+			if version, err := workload.Resolve(t.Context()); err != nil || version.Name != "new" || requests != len(responses) {
+				t.Errorf("after %d requests: %+v, %v", requests, version, err)
+			}
+		})
+	}
+	t.Run("two seconds later, unless the check ends before", func(t *testing.T) {
+		server := &apiServer{responses: map[string]http.HandlerFunc{"shop": current}}
+		workload := serve(t, server.ServeHTTP).Workload("rollout", "shop", nil)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the check has ended"))
+		defer cancel()
+		_, err := workload.Resolve(ctx)
+		wantError(t, err, "the check has ended")
+		if len(server.requests) != 1 {
+			t.Errorf("%d requests, want 1", len(server.requests))
+		}
+	})
 }
 
 func TestAWorkloadIsSuperseded(t *testing.T) {
