@@ -13,9 +13,9 @@ import (
 
 // Image builds the product's own Dockerfile with buildah, without any
 // registry: the image to build in is made of this machine's Go toolchain and
-// busybox, and modules come from this machine's module cache. The image is
-// written to tarball under the reference ref.
-func Image(ctx context.Context, tarball, ref string) error {
+// busybox, and modules come from this machine's module cache. The image is for
+// Linux on arch, and is written to tarball under the reference ref.
+func Image(ctx context.Context, arch, tarball, ref string) error {
 	if err := ImagePrerequisites(); err != nil {
 		return err
 	}
@@ -36,6 +36,9 @@ func Image(ctx context.Context, tarball, ref string) error {
 	if err != nil {
 		return fmt.Errorf("make the image to build in: %w", err)
 	}
+	if builder, err = store.foreign(ctx, builder, arch); err != nil {
+		return fmt.Errorf("make the image to build in for %s: %w", arch, err)
+	}
 	modules, err := moduleProxy(ctx, product)
 	if err != nil {
 		return err
@@ -44,7 +47,7 @@ func Image(ctx context.Context, tarball, ref string) error {
 		"--isolation", "chroot",
 		"--pull-never",
 		// Said aloud, because only then old versions of buildah set TARGETOS.
-		"--platform", "linux/"+runtime.GOARCH,
+		"--platform", "linux/"+arch,
 		"--build-arg", "GO_IMAGE="+builder,
 		"--volume", modules+":"+proxyFolder+":ro",
 		"--tag", ref,
@@ -160,6 +163,36 @@ func (s store) builderImage(ctx context.Context) (string, error) {
 		}
 	}
 	return ref, nil
+}
+
+// foreign returns a reference to builder with which images for arch can be
+// built. Versions of buildah that ignore FROM --platform only accept an image
+// for arch there, others only one for this machine. The reference is a list of
+// both. They have the same content.
+func (s store) foreign(ctx context.Context, builder, arch string) (string, error) {
+	if arch == runtime.GOARCH {
+		return builder, nil
+	}
+	list := builder + "-" + arch
+	if _, err := s.buildah(ctx, "manifest", "exists", list); err == nil {
+		return list, nil
+	}
+	container, err := s.buildah(ctx, "from", "--pull-never", builder)
+	if err != nil {
+		return "", err
+	}
+	defer s.buildah(context.WithoutCancel(ctx), "rm", container)
+	relabelled := list + "-only"
+	for _, step := range [][]string{
+		{"config", "--arch", arch, container},
+		{"commit", container, relabelled},
+		{"manifest", "create", list, builder, relabelled},
+	} {
+		if _, err := s.buildah(ctx, step[0], step[1:]...); err != nil {
+			return "", err
+		}
+	}
+	return list, nil
 }
 
 // moduleProxy fills the module cache with what the product needs and returns

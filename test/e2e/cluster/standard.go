@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/crashcheck/crashcheck/test/e2e/build"
@@ -65,7 +66,7 @@ func StartControlPlane(ctx context.Context, name string, log io.Writer) (*Cluste
 func makeImages(ctx context.Context, work string, log io.Writer) ([]string, error) {
 	begun := time.Now()
 	gate := filepath.Join(work, "crashcheck.tar")
-	if err := build.Image(ctx, gate, GateImage); err != nil {
+	if err := build.Image(ctx, runtime.GOARCH, gate, GateImage); err != nil {
 		return nil, err
 	}
 	size, err := os.Stat(gate)
