@@ -42,6 +42,20 @@ suites: ## run the suites that test the binary, the manifests and the documentat
 readme: ## follow the README: run its commands in a fresh clone
 	$(GO) run ./test/readme
 
+.PHONY: library
+library: ## use the packages from another module, as the README shows
+	$(GO) run ./test/library
+
+# The wrapper starts the emulator, so binfmt_misc does not have to know it.
+.PHONY: arm64
+arm64: build ## build the image for arm64 and run its binary in an emulator: demo, recorded streams (Linux, root)
+	@mkdir -p bin/arm64
+	cd test/e2e && $(GO) run ./cmd/image -arch arm64 -out ../../bin/arm64/binary
+	@printf '#!/bin/sh\nexec qemu-aarch64-static "$${0%%/*}/binary" "$$@"\n' > bin/arm64/crashcheck
+	@chmod +x bin/arm64/crashcheck
+	$(GO) run ./test/demo -crashcheck bin/arm64/crashcheck
+	$(GO) run ./test/arm64 bin/crashcheck bin/arm64/crashcheck
+
 .PHONY: faults
 faults: ## print the table of simulated faults and what crashcheck makes of each (Linux)
 	cd test/suites/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -table
