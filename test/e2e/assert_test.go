@@ -24,7 +24,7 @@ func wantSelector(t *testing.T, result gate.Result, selector string) {
 	}
 }
 
-// latest is the pod as the server has it now.
+// latest returns the current state of the pod.
 func latest(t *testing.T, namespace, name string) *corev1.Pod {
 	t.Helper()
 	pod, err := the.client.CoreV1().Pods(namespace).Get(t.Context(), name, metav1.GetOptions{})

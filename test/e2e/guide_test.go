@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestGuideToArgoRollouts runs the commands of docs/argo-rollouts.md, in their
-// order, after an abort, and asks the CRDs for what it shows of manifests.
+// TestGuideToArgoRollouts runs the commands of docs/argo-rollouts.md after an abort, and validates its manifests with the
+// CRDs.
 func TestGuideToArgoRollouts(t *testing.T) {
 	needsRollouts(t)
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestGuideToArgoRollouts(t *testing.T) {
 
 	code, output := shell(t, t.TempDir(), environment, commands[0])
 	wantRelease(t, code, output, 0,
-		// Of the Rollout, the Job, the pod and the log; and the AnalysisRun's name.
+		// From the Rollout, the Job, the pod and the log, and the name of the AnalysisRun.
 		`Metric "crashcheck" assessed Failed due to failed (1) > failureLimit (0)`,
 		"failed with exit code 1",
 		"Message:     FAIL",
@@ -67,7 +67,7 @@ func TestGuideToArgoRollouts(t *testing.T) {
 		canaryExample+"-"+newHash(t, namespace),
 	)
 
-	// The same version once more is analysed and aborted once more.
+	// The retried version is analyzed and aborted again.
 	runs := analysisRuns(t, namespace)
 	code, output = shell(t, t.TempDir(), environment, commands[1])
 	wantRelease(t, code, output, 0)
@@ -80,8 +80,7 @@ func TestGuideToArgoRollouts(t *testing.T) {
 	wantStable(t, namespace, waitAborted(t, namespace, canaryExample), stable, 5)
 }
 
-// TestEndsOfAnAnalysis shows what the controller makes of a Job that has no end
-// of its own, as the guide says.
+// TestEndsOfAnAnalysis shows how the controller treats a Job that does not finish, as the guide describes.
 func TestEndsOfAnAnalysis(t *testing.T) {
 	needsRollouts(t)
 	t.Parallel()
@@ -144,7 +143,7 @@ func TestEndsOfAnAnalysis(t *testing.T) {
 	})
 }
 
-// analysisNamespace has the shipped templates and one pod that does not crash.
+// analysisNamespace creates a namespace with the shipped templates and one pod that does not crash.
 func analysisNamespace(t *testing.T) string {
 	t.Helper()
 	namespace := releaseNamespace(t)
@@ -186,7 +185,7 @@ func analysisRunsIn(t *testing.T, namespace string) dynamic.ResourceInterface {
 	return client.Resource(analysisRunResource).Namespace(namespace)
 }
 
-// analysisRuns is the number of them.
+// analysisRuns returns the number of AnalysisRuns.
 func analysisRuns(t *testing.T, namespace string) int {
 	t.Helper()
 	runs, err := analysisRunsIn(t, namespace).List(t.Context(), metav1.ListOptions{})
@@ -198,7 +197,7 @@ func analysisRuns(t *testing.T, namespace string) int {
 
 type measurement struct{ phase, message string }
 
-// measurements are those of the AnalysisRun so far.
+// measurements returns the measurements of the AnalysisRun so far.
 func measurements(t *testing.T, namespace string) []measurement {
 	t.Helper()
 	run, err := analysisRunsIn(t, namespace).Get(t.Context(), "crashcheck", metav1.GetOptions{})
@@ -218,7 +217,7 @@ func measurements(t *testing.T, namespace string) []measurement {
 	return all
 }
 
-// newHash is the hash of the version that the Rollout last tried.
+// newHash returns the hash of the Rollout's latest version.
 func newHash(t *testing.T, namespace string) string {
 	t.Helper()
 	rollout, err := rollouts(t, namespace).Get(t.Context(), canaryExample, metav1.GetOptions{})
@@ -228,7 +227,7 @@ func newHash(t *testing.T, namespace string) string {
 	return status(rollout, "currentPodHash")
 }
 
-// kubeconfigOf is the suite's kubeconfig with this namespace in its context.
+// kubeconfigOf returns a copy of the suite's kubeconfig with this namespace in its context.
 func kubeconfigOf(t *testing.T, namespace string) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(the.kubeconfig)
@@ -243,7 +242,7 @@ func kubeconfigOf(t *testing.T, namespace string) string {
 	return path
 }
 
-// blocks are the fenced blocks of a Markdown text in this language.
+// blocks returns the fenced blocks of a Markdown text in this language.
 func blocks(text, language string) []string {
 	var found []string
 	for {

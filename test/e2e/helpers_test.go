@@ -21,7 +21,7 @@ import (
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
 )
 
-// patience is how long conditions may take that should come soon.
+// patience is how long a test waits for a condition that should be true soon.
 const patience = 90 * time.Second
 
 // ownCluster is for tests that break components.
@@ -41,8 +41,7 @@ func needsLocalImages(t *testing.T) {
 	}
 }
 
-// newNamespace makes a namespace that goes away after the test, if the test has
-// not deleted it.
+// newNamespace creates a namespace, and deletes it after the test.
 func newNamespace(t *testing.T, labels map[string]string) string {
 	t.Helper()
 	namespaces := the.client.CoreV1().Namespaces()
@@ -58,7 +57,7 @@ func newNamespace(t *testing.T, labels map[string]string) string {
 			t.Error("delete the namespace:", err)
 		}
 	})
-	// Pods cannot be created before the namespace has it.
+	// Pods cannot be created before it exists.
 	eventually(t, "the default ServiceAccount exists", patience, func(ctx context.Context) error {
 		_, err := the.client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err
@@ -97,10 +96,10 @@ func environment(namespace string, more map[string]string) map[string]string {
 	return all
 }
 
-// unset takes a variable out of an environment.
+// unset removes a variable from an environment.
 const unset = "\x00"
 
-// startGate starts crashcheck; it is killed should it outlive the test.
+// startGate starts crashcheck. It is killed if it still runs at the end of the test.
 func startGate(t *testing.T, environment map[string]string) *gate.Run {
 	t.Helper()
 	run, err := gate.Start(t.Context(), the.binary, environment)
@@ -110,7 +109,8 @@ func startGate(t *testing.T, environment map[string]string) *gate.Run {
 	return run
 }
 
-// finish waits for a run and wants this exit code with the verdict's name.
+// finish waits for the end of a run, and fails the test unless the run has this exit code and the verdict that belongs to
+// it.
 func finish(t *testing.T, run *gate.Run, exitCode int) gate.Result {
 	t.Helper()
 	result, err := run.Wait()
@@ -133,7 +133,7 @@ var verdictOf = map[int]string{
 	143:               "interrupted",
 }
 
-// runGate runs crashcheck to its end.
+// runGate runs crashcheck and waits for its end.
 func runGate(t *testing.T, environment map[string]string, exitCode int) gate.Result {
 	t.Helper()
 	return finish(t, startGate(t, environment), exitCode)

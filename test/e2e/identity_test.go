@@ -51,7 +51,7 @@ func readerToken(t *testing.T, namespace string) string {
 	return tokenOf(t, namespace, "reader")
 }
 
-// allow gives the account a rule in its namespace.
+// allow grants the account a rule in its namespace.
 func allow(t *testing.T, namespace, account string, rule rbacv1.PolicyRule) {
 	t.Helper()
 	meta := metav1.ObjectMeta{Name: account}
@@ -70,8 +70,7 @@ func allow(t *testing.T, namespace, account string, rule rbacv1.PolicyRule) {
 	}
 }
 
-// permitted waits until the API server grants what a token of the account
-// needs: its authorizer learns of a new binding a moment later.
+// permitted waits until the API server allows the account to list pods: its authorizer sees a new binding a moment later.
 func permitted(t *testing.T, namespace, account string) {
 	t.Helper()
 	token := tokenOf(t, namespace, account)
@@ -82,8 +81,8 @@ func permitted(t *testing.T, namespace, account string) {
 	})
 }
 
-// expiredToken signs, with the cluster's own key, a token of the account that
-// has run out. (The API server issues none that is shorter than ten minutes.)
+// expiredToken signs an expired token of the account with the cluster's own key. The API server issues no token for less
+// than ten minutes.
 func expiredToken(t *testing.T, account *corev1.ServiceAccount) string {
 	t.Helper()
 	block, _ := pem.Decode(readFile(t, filepath.Join(ownCluster(t).Dir, "pki", "service-account.key")))

@@ -25,7 +25,7 @@ const (
 	shippedContainer = "crashcheck"
 )
 
-// jobResult is what a finished Job shows.
+// jobResult is the visible result of a finished Job.
 type jobResult struct {
 	Complete bool
 	ExitCode int32
@@ -39,15 +39,14 @@ func (r jobResult) String() string {
 	return fmt.Sprintf("complete: %t, exit code %d\ntermination message:\n%s\nlog:\n%s", r.Complete, r.ExitCode, r.Message, r.Log)
 }
 
-// startJob applies deploy/base as a user does, from an overlay, with these
-// variables, and with no more of the rest changed than this cluster needs.
+// startJob applies deploy/base as a user does: from an overlay, with these variables, and with the changes that this
+// cluster needs.
 func startJob(t *testing.T, namespace string, environment map[string]string, components ...string) {
 	t.Helper()
 	apply(t, namespace, kubectl(t, nil, "kustomize", overlayWith(t, namespace, "base", components, jobPatch(t, environment))))
 }
 
-// overlay writes a kustomization over a folder of deploy/ and returns its
-// folder.
+// overlay writes a kustomization over a folder of deploy, and returns its own folder.
 func overlay(t *testing.T, namespace, folder string, patches ...map[string]any) string {
 	t.Helper()
 	return overlayWith(t, namespace, folder, nil, patches...)
@@ -60,7 +59,7 @@ func overlayWith(t *testing.T, namespace, folder string, components []string, pa
 	if err != nil {
 		t.Fatal(err)
 	}
-	// kustomize takes no absolute path here.
+	// kustomize does not accept an absolute path here.
 	relative := func(folder string) string {
 		path, err := filepath.Rel(dir, filepath.Join(deployFolder(t), folder))
 		if err != nil {
@@ -108,8 +107,7 @@ func jobPatch(t *testing.T, environment map[string]string) map[string]any {
 	})
 }
 
-// patch makes a patch of a kustomization, for objects of a kind, and of a name
-// where one is given.
+// patch returns a patch for a kustomization: for all objects of a kind, or only the one with a name.
 func patch(t *testing.T, kind, name string, operations []map[string]any) map[string]any {
 	t.Helper()
 	data, err := json.Marshal(operations)
@@ -119,7 +117,7 @@ func patch(t *testing.T, kind, name string, operations []map[string]any) map[str
 	return map[string]any{"target": map[string]string{"kind": kind, "name": name}, "patch": string(data)}
 }
 
-// loopbackEnv overrides what the kubelet would inject.
+// loopbackEnv overrides the variables that the kubelet injects.
 func loopbackEnv() []corev1.EnvVar {
 	if the.loopbackPort == "" {
 		return nil
@@ -130,7 +128,7 @@ func loopbackEnv() []corev1.EnvVar {
 	}
 }
 
-// finishJob waits until the shipped Job has ended and gathers what it shows.
+// finishJob waits until the shipped Job has finished, and returns its result.
 func finishJob(t *testing.T, namespace string, within time.Duration) jobResult {
 	t.Helper()
 	var result jobResult
@@ -162,7 +160,7 @@ func finishJob(t *testing.T, namespace string, within time.Duration) jobResult {
 	return result
 }
 
-// reportIn finds the report in a pod's log, where both streams are mixed.
+// reportIn finds the report in the log of a pod, which contains both streams.
 func reportIn(t *testing.T, log string) gate.Report {
 	t.Helper()
 	var lines []string
@@ -191,7 +189,7 @@ func jobPod(t *testing.T, namespace string) corev1.Pod {
 	return pods.Items[0]
 }
 
-// jobLog is the log of the Job's pod so far, or why there is none.
+// jobLog returns the log of the Job's pod so far, or the error.
 func jobLog(t *testing.T, namespace string) string {
 	t.Helper()
 	pods, err := the.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + shippedJob})

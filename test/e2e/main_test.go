@@ -1,9 +1,8 @@
-// Package e2e proves crashcheck on a real cluster: a control plane, a node and
-// the Argo Rollouts controller, built from source and run on this machine.
+// Package e2e tests crashcheck on a real cluster: a control plane, a node and the Argo Rollouts controller, built from
+// source and run on this machine.
 //
-// With KUBECONFIG set it uses that cluster instead, and leaves out what only a
-// cluster of its own can show. With E2E_KUBERNETES=oldest it starts the oldest
-// control plane, and leaves out what needs a node.
+// With KUBECONFIG set, the tests use that cluster, and skip what breaks components. With E2E_KUBERNETES=oldest, they
+// start the oldest control plane, and skip what needs a node.
 package e2e
 
 import (
@@ -61,9 +60,8 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// waitTogether lets more tests run at once than there are processors, unless
-// -parallel says how many: what they do most is wait. With many more, starting
-// all their pods at once takes two processors longer than the tests last.
+// waitTogether runs more tests at the same time than there are processors, unless -parallel is set: tests mostly wait.
+// With too many, two processors need too long to start all their pods.
 func waitTogether() error {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
@@ -85,7 +83,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer s.close()
-	// Tests do not look at ctx: after Ctrl-C the cluster goes down under them.
+	// Tests do not use ctx: after Ctrl-C, the cluster is stopped while they run.
 	finished := make(chan struct{})
 	defer close(finished)
 	go func() {
@@ -107,7 +105,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// keepLogs copies the logs of the components, which go with the cluster.
+// keepLogs copies the logs of the components before the folder of the cluster is removed.
 func keepLogs(own *cluster.Cluster) {
 	kept := own.Dir + "-logs"
 	err := os.RemoveAll(kept)
@@ -125,8 +123,8 @@ func keepLogs(own *cluster.Cluster) {
 	fmt.Fprintln(os.Stderr, "e2e: the logs of all components are in", kept)
 }
 
-// beforeTimeout ends the context a little before go test's own timeout, which
-// would end this process with the cluster running.
+// beforeTimeout ends the context shortly before the timeout of go test, which would end this process and leave the
+// cluster running.
 func beforeTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	timeout, err := time.ParseDuration(flag.Lookup("test.timeout").Value.String())
 	if err != nil || timeout == 0 {
@@ -150,8 +148,7 @@ func setUp(ctx context.Context) (*suite, error) {
 	return s, nil
 }
 
-// newWorkFolder makes a folder that carries this process's id, and removes
-// those of suites that were killed.
+// newWorkFolder creates a folder with this process's ID in its name, and removes those of suites that were killed.
 func newWorkFolder() (string, error) {
 	prefix := filepath.Join(os.TempDir(), "crashcheck-e2e-work-")
 	folders, err := filepath.Glob(prefix + "*")

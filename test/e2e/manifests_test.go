@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestManifestsAreStrictlyValid asks the server itself, and for Rollouts the
-// real CRDs: a field that they do not know is an error.
+// TestManifestsAreStrictlyValid validates the manifests with the API server, and those for Argo Rollouts with the real
+// CRDs. An unknown field is an error.
 func TestManifestsAreStrictlyValid(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t, nil)
@@ -31,7 +31,7 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 		name, _ := filepath.Rel(folder, path)
 		found++
 		if entry.Name() == "kustomization.yaml" && strings.HasPrefix(name, "components/") {
-			// A component is nothing by itself: over the base, and over the templates.
+			// A component cannot be used alone. Use it with the base, and with the templates.
 			component := filepath.Base(filepath.Dir(name))
 			for _, over := range []string{"base", "argo-rollouts"} {
 				t.Run(name+" on "+over, func(t *testing.T) {
@@ -68,14 +68,13 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 	})
 }
 
-// applyStrictly asks the server whether it would take the manifest.
+// applyStrictly asks the server whether it would accept the manifest.
 func applyStrictly(t *testing.T, namespace string, manifest []byte) {
 	t.Helper()
 	kubectl(t, manifest, "apply", "--server-side", "--dry-run=server", "--validate=strict", "--namespace", namespace, "-f", "-")
 }
 
-// The pods that the manifests' Jobs make are admitted where Pod Security is at
-// its strictest.
+// The pods of the shipped Jobs are admitted under the strictest level of Pod Security.
 func TestJobPodsAreAdmittedUnderRestricted(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t, map[string]string{"pod-security.kubernetes.io/enforce": "restricted"})

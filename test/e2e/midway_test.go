@@ -13,7 +13,7 @@ import (
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
 )
 
-// These change something while the gate runs on a real node.
+// These tests change something while the gate runs on a real node.
 
 func TestDeletedPodKeepsItsCrashes(t *testing.T) {
 	needsLocalImages(t)
@@ -39,7 +39,7 @@ func TestDeletedJobEndsAtOnce(t *testing.T) {
 	namespace := newNamespace(t, nil)
 	hash := deploy(t, namespace, 1, mains(container("main")))
 	startJob(t, namespace, map[string]string{"HASH": hash, "INTERVAL": "1", "DURATION": "300", "CRASH_LIMIT": "1", "DEBUG": "1"})
-	// It has begun to watch.
+	// The gate has started to check.
 	jobLogged(t, namespace, hash)
 	pod := jobPod(t, namespace)
 
@@ -59,16 +59,15 @@ func TestDeletedJobEndsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It has ended by itself: after its grace period the kubelet would have
-	// killed it, which is 137.
+	// crashcheck exited itself. Otherwise the kubelet would have killed it after its grace period (exit code 137).
 	if ended.ExitCode != 143 {
 		t.Errorf("want exit code 143, got %+v", ended)
 	}
 	t.Logf("gone %s after the mark for deletion: %s", took.Round(time.Millisecond), ended.Message)
 }
 
-// terminationOf watches a pod until it is gone. It returns how its container
-// ended, and how long that took from the mark for deletion on.
+// terminationOf watches a pod until it is gone. It returns how its container terminated, and the time since the pod was
+// marked for deletion.
 func terminationOf(watcher watch.Interface) (*corev1.ContainerStateTerminated, time.Duration, error) {
 	var ended *corev1.ContainerStateTerminated
 	var marked time.Time

@@ -19,8 +19,7 @@ const (
 	deploymentLabel = "pod-template-hash"
 )
 
-// paperPod makes a pod that no scheduler takes: its status is what the test
-// writes there.
+// paperPod creates a pod that is not scheduled: its status is what the test writes.
 func paperPod(t *testing.T, namespace, name string, labels map[string]string) *corev1.Pod {
 	t.Helper()
 	pod, err := createPaperPod(t.Context(), namespace, name, labels)
@@ -30,8 +29,7 @@ func paperPod(t *testing.T, namespace, name string, labels map[string]string) *c
 	return pod
 }
 
-// bulk makes paper pods about as large as those of clusters in use, which have
-// a longer specification and status.
+// bulk makes these pods about as large as real ones, which have a longer specification and status.
 var bulk = strings.Repeat("crashcheck ", 400)
 
 func createPaperPod(ctx context.Context, namespace, name string, labels map[string]string) (*corev1.Pod, error) {
@@ -44,7 +42,7 @@ func createPaperPod(ctx context.Context, namespace, name string, labels map[stri
 	}, metav1.CreateOptions{})
 }
 
-// setRestarts gives the pod's container a restart count, and makes it run.
+// setRestarts sets the restart count of the pod's container, which runs.
 func setRestarts(t *testing.T, pod *corev1.Pod, restarts int32) {
 	t.Helper()
 	if err := patchRestarts(t.Context(), pod, restarts); err != nil {
@@ -65,7 +63,7 @@ func patchRestarts(ctx context.Context, pod *corev1.Pod, restarts int32) error {
 	return err
 }
 
-// crashedPods makes many pods, each with the given restarts, eight at a time.
+// crashedPods creates many pods with this restart count, eight at a time.
 func crashedPods(t *testing.T, namespace string, count int, labels map[string]string, restarts int32) {
 	t.Helper()
 	begun := time.Now()
@@ -97,7 +95,7 @@ func crashedPods(t *testing.T, namespace string, count int, labels map[string]st
 	t.Logf("%d pods made in %s", count, time.Since(begun).Round(100*time.Millisecond))
 }
 
-// deletePod deletes a pod without any grace.
+// deletePod deletes a pod without a grace period.
 func deletePod(t *testing.T, pod *corev1.Pod) {
 	t.Helper()
 	grace := int64(0)

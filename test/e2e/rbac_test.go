@@ -22,7 +22,7 @@ import (
 // The ServiceAccount that deploy/base ships.
 const shippedAccount = "read-pod-status-sa"
 
-// kinds of deploy/base that grant permissions; the rest of it is the Job.
+// permissionKinds are the kinds in deploy/base that grant permissions. The rest is the Job.
 var permissionKinds = []string{"ServiceAccount", "ClusterRole", "RoleBinding"}
 
 func TestShippedPermissions(t *testing.T) {
@@ -143,8 +143,7 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// wantDenied wants the run to have given up ten seconds after the first
-// refusal, with what a person needs to help it.
+// wantDenied checks that the run gave up ten seconds after the first denial, and named the missing permission.
 func wantDenied(t *testing.T, result gate.Result, namespace string) {
 	t.Helper()
 	wantWait(t, result, 10*time.Second)
@@ -158,7 +157,7 @@ func wantMessage(t *testing.T, result gate.Result, namespace string) {
 			t.Errorf("the reason %q does not name %q", result.Report.Reason, part)
 		}
 	}
-	// The rule to add, as it is written in a Role.
+	// The rule to add, as a Role contains it.
 	for _, part := range []string{"verbs", "list", "resources", "pods"} {
 		if !strings.Contains(result.Stderr, part) {
 			t.Errorf("the log does not show the rule to add (%q is missing):\n%s", part, result.Stderr)
@@ -166,7 +165,7 @@ func wantMessage(t *testing.T, result gate.Result, namespace string) {
 	}
 }
 
-// wantWait wants a run to have ended about then, by its own account.
+// wantWait checks how long a run took, as its report says.
 func wantWait(t *testing.T, result gate.Result, about time.Duration) {
 	t.Helper()
 	elapsed := time.Duration(result.Report.ElapsedSeconds * float64(time.Second))
@@ -240,7 +239,7 @@ func deployFolder(t *testing.T) string {
 	return filepath.Join(root, "deploy")
 }
 
-// apply does what a person does with a manifest.
+// apply applies a manifest, as a user does.
 func apply(t *testing.T, namespace string, manifest []byte) {
 	t.Helper()
 	kubectl(t, manifest, "apply", "--server-side", "--validate=strict", "--namespace", namespace, "-f", "-")

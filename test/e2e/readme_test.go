@@ -16,12 +16,10 @@ import (
 	"github.com/crashcheck/crashcheck/test/readme/commands"
 )
 
-// These run the commands of README.md that need a cluster, as they stand there,
-// and want of each what it says comes of it. Those that need none are run by
-// test/readme.
+// These tests run the commands of README.md that need a cluster, literally. test/readme runs the others.
 
-// TestREADMECommandsWithArgoRollouts runs alone: the ClusterAnalysisTemplate is
-// one for all namespaces, and other tests have it with this node's images.
+// It does not run together with other tests: all namespaces share the ClusterAnalysisTemplate, and other tests need it
+// with the images of this node.
 func TestREADMECommandsWithArgoRollouts(t *testing.T) {
 	needsRollouts(t)
 	namespace := newNamespace(t, nil)
@@ -101,14 +99,14 @@ func TestREADMECommands(t *testing.T) {
 	t.Run("the verdict is in the termination message and in the log", func(t *testing.T) {
 		t.Parallel()
 		namespace := newNamespace(t, nil)
-		// Together they reach the limit before back-off delays any of them for long.
+		// Together they reach the limit before the back-off becomes long.
 		crashes := ends("0s", "3")
 		result := jobOfREADME(t, namespace, "300", container("one", crashes), container("two", crashes), container("three", crashes))
 		if result.Complete || result.ExitCode != gate.Fail || len(result.Report.Containers) == 0 {
 			t.Fatalf("want a fail, got %s", result)
 		}
 		for _, c := range result.Report.Containers {
-			if !strings.Contains(result.Message, "- "+c.Pod+"/"+c.Container+" (main): ") {
+			if !strings.Contains(result.Message, "- "+c.Pod+"/"+c.Container+": ") {
 				t.Errorf("the termination message does not name %s:\n%s", c.Container, result)
 			}
 		}
@@ -119,8 +117,7 @@ func TestREADMECommands(t *testing.T) {
 		if !strings.HasPrefix(result.Message, "FAIL: ") || !strings.HasSuffix(strings.TrimRight(described, " "), " Message:") {
 			t.Errorf("kubectl describe does not show the verdict as the termination message:\n%s", output)
 		}
-		// The runtime reads both streams on its own, so that the line may stand
-		// before the last ones of the log.
+		// The runtime reads the two streams separately, so the line may come before the last lines of the log.
 		if report := reportIn(t, log); report.Verdict != "fail" || report.Crashes != result.Report.Crashes {
 			t.Errorf("the log has another report than before:\n%s", output)
 		}
@@ -130,8 +127,7 @@ func TestREADMECommands(t *testing.T) {
 	})
 }
 
-// follow runs the commands of README.md by that name, in a folder, as a user
-// whose kubeconfig means this namespace.
+// follow runs the commands of README.md with that name, in a folder, with a kubeconfig for this namespace.
 func follow(t *testing.T, name, folder, namespace string) (code int, output string) {
 	t.Helper()
 	blocks, err := commands.Read("../../README.md")
@@ -144,7 +140,7 @@ func follow(t *testing.T, name, folder, namespace string) (code int, output stri
 	return shell(t, folder, append(clusterEnvironment(), "KUBECONFIG="+kubeconfigOf(t, namespace)), blocks[name])
 }
 
-// makeShops makes a Deployment and a Rollout of one pod each, both app=shop.
+// makeShops creates a Deployment and a Rollout with the label app=shop and one pod each.
 func makeShops(t *testing.T, namespace string) {
 	t.Helper()
 	labels := func(kind string) map[string]string { return map[string]string{"app": "shop", "kind": kind} }
@@ -160,12 +156,12 @@ func makeShops(t *testing.T, namespace string) {
 			},
 		}
 	}
-	// A Rollout differs from a Deployment in its strategy only.
+	// A Rollout differs from a Deployment only in its strategy.
 	apply(t, namespace, []byte(marshal(t, shop("apps/v1", "Deployment"))))
 	rollout := marshal(t, shop("argoproj.io/v1alpha1", "Rollout"))
 	apply(t, namespace, []byte(strings.Replace(rollout, "strategy: {}", "strategy: {canary: {}}", 1)))
-	eventually(t, "both have their pod", patience, func(ctx context.Context) error {
-		pods, err := the.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=shop"})
+	eventually(t, "both have a running pod", patience, func(ctx context.Context) error {
+		pods, err := the.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=shop", FieldSelector: "status.phase=Running"})
 		if err == nil && len(pods.Items) != 2 {
 			err = fmt.Errorf("there are %d", len(pods.Items))
 		}
@@ -173,8 +169,7 @@ func makeShops(t *testing.T, namespace string) {
 	})
 }
 
-// table reads what kubectl get prints: rows of cells by the heading of their
-// column, empty ones too.
+// table parses the output of kubectl get: rows of cells, also empty ones, by the heading of their column.
 func table(output string) []map[string]string {
 	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
 	headings := strings.Fields(lines[0])
@@ -193,19 +188,16 @@ func table(output string) []map[string]string {
 	return rows
 }
 
-// column is where the column with this heading begins.
+// column returns where the column with this heading begins.
 func column(headings, heading string) int {
 	return strings.Index(" "+headings+" ", " "+heading+" ")
 }
 
-// jobOfREADME deploys a version of these containers and does with it what
-// README.md says of the Job. The gate has this window; it fails at 5 crashes, as
-// it is shipped.
+// jobOfREADME deploys these containers, and runs the Job as README.md describes, with a window of this many seconds.
 func jobOfREADME(t *testing.T, namespace, seconds string, containers ...corev1.Container) jobResult {
 	t.Helper()
 	hash := deploy(t, namespace, 1, mains(containers...))
-	// So that the run need not wait for a new binding, and no other test makes
-	// the ClusterRole at the same moment.
+	// The run need not wait for a new binding, and does not create the ClusterRole at the same time as another test.
 	grantBase(t, namespace)
 
 	folder := overlay(t, namespace, "base")
@@ -216,9 +208,8 @@ func jobOfREADME(t *testing.T, namespace, seconds string, containers ...corev1.C
 	return finishJob(t, namespace, 2*patience)
 }
 
-// kustomizationOfComment is what the comment in deploy/base/kustomization.yaml
-// shows, with this namespace, hash and image, over this checkout, and with
-// operations on the Job for what this node needs.
+// kustomizationOfComment returns the kustomization in the comment of deploy/base/kustomization.yaml, with this namespace,
+// hash and image, over this checkout, and with the operations on the Job that this node needs.
 func kustomizationOfComment(t *testing.T, folder, namespace, hash string, operations []map[string]any) string {
 	t.Helper()
 	base := filepath.Join(deployFolder(t), "base")

@@ -20,11 +20,9 @@ import (
 	"github.com/crashcheck/crashcheck/test/e2e/record"
 )
 
-// These record status streams for the replays of pkg/checker. They prove
-// nothing by themselves, and run only where E2E_RECORD names a folder.
+// These tests record the status streams that the tests of pkg/checker replay. They run only if E2E_RECORD names a folder.
 
-// recorded begins a namespace and the recording of its pods. What happens until
-// the test's end goes into the file of that name.
+// recorded creates a namespace, and records its pods until the end of the test into the file with that name.
 func recorded(t *testing.T, name string) (namespace string) {
 	t.Helper()
 	folder := os.Getenv("E2E_RECORD")
@@ -45,8 +43,7 @@ func recorded(t *testing.T, name string) (namespace string) {
 	return namespace
 }
 
-// A process that restarts leaves the containers alone: they go on, and one ends
-// while nobody looks.
+// The kubelet and containerd restart. The containers keep running, and one terminates in the meantime.
 func TestRecordKubeletRestart(t *testing.T) {
 	namespace := recorded(t, "kubelet-restart")
 	own := ownCluster(t)
@@ -55,7 +52,7 @@ func TestRecordKubeletRestart(t *testing.T) {
 	if err := errors.Join(own.Kubelet.Kill(), own.Containerd.Kill()); err != nil {
 		t.Fatal(err)
 	}
-	// Time has to pass here: longer than the container lasts.
+	// Time must pass here: more than the container runs.
 	time.Sleep(9 * time.Second)
 	bringBackNode(t, own)
 	restarted(t, namespace, "crash", 4)
@@ -80,8 +77,7 @@ func bringBackNode(t *testing.T, own *cluster.Cluster) {
 	restart(t, own.Kubelet.Restart)
 }
 
-// Phase Failed while containers run: what the kubelet does at the pod's own
-// deadline, as with an eviction of its own.
+// The phase is Failed while containers still run, because the pod exceeded its deadline.
 func TestRecordDeadline(t *testing.T) {
 	t.Parallel()
 	namespace := recorded(t, "deadline")
@@ -219,9 +215,8 @@ func evictedPods(t *testing.T, namespace string, count int) {
 	})
 }
 
-// The kubelet of 1.37 does not survive a resize where pods have no cgroups of
-// their own, as on the suite's node. The stream was recorded with cgroupsPerQOS
-// changed to true in cluster/kubelet.yaml.tmpl.
+// The kubelet of 1.37 panics at a resize if pods have no cgroups of their own, as on the node of this suite. The stream
+// was recorded with cgroupsPerQOS: true in cluster/kubelet.yaml.tmpl.
 func TestRecordResize(t *testing.T) {
 	needsLocalImages(t)
 	config := readFile(t, filepath.Join(ownCluster(t).Dir, "kubelet.yaml"))
@@ -248,7 +243,7 @@ func TestRecordResize(t *testing.T) {
 	running(t, namespace)
 }
 
-// memory is both the limit and the request, which resizes alike.
+// memory sets both the limit and the request.
 func memory(size string) option {
 	return func(c *corev1.Container) {
 		resources := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(size)}
@@ -267,7 +262,7 @@ func resize(t *testing.T, namespace, size string) {
 	}
 }
 
-// Every container here has a restart policy other than its pod's, or a rule.
+// Each container has another restart policy than its pod, or a rule.
 func TestRecordRestartPolicies(t *testing.T) {
 	t.Parallel()
 	namespace := recorded(t, "restart-policies")
@@ -327,7 +322,7 @@ func barePod(t *testing.T, namespace string, spec corev1.PodSpec) {
 	}
 }
 
-// restarted waits until a container of some pod has been restarted so often.
+// restarted waits until this container of any pod has been restarted this many times.
 func restarted(t *testing.T, namespace, container string, times int32) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("container %s has restarted %d times", container, times), 4*time.Minute, func(ctx context.Context) error {

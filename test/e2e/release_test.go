@@ -21,19 +21,19 @@ import (
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
 )
 
-// These run docs/examples as docs/pipelines.md says, with the real kubectl, on
-// images that this node has and with short windows.
+// These tests run docs/examples as docs/pipelines.md describes, with the real kubectl, with the images of this node and
+// short windows.
 
-// noVerdict is the exit code of release.sh where the gate has none.
+// noVerdict is the exit code of release.sh if there is no verdict.
 const noVerdict = 100
 
-// untilItCrashes is a window for a bad release, which ends it early.
+// untilItCrashes is a window for a bad release, which fails before its end.
 var untilItCrashes = map[string]string{"DURATION": "90"}
 
 func TestReleaseScript(t *testing.T) {
 	needsLocalImages(t)
 	t.Parallel()
-	t.Run("good releases go on, and a bad one goes back to the last of them", func(t *testing.T) {
+	t.Run("good releases proceed, and a bad one is rolled back to the last of them", func(t *testing.T) {
 		t.Parallel()
 		namespace := newNamespace(t, nil)
 		folder := releaseFolder(t, namespace, nil)
@@ -49,7 +49,7 @@ func TestReleaseScript(t *testing.T) {
 		wantRelease(t, code, output, gate.Fail, `"verdict":"fail"`, "rolling back to revision 2", "failed with exit code 1")
 		wantVersion(t, namespace, "2")
 	})
-	t.Run("a first release that crashes has nothing to go back to, nor has its repetition", func(t *testing.T) {
+	t.Run("a first release that crashes cannot be rolled back, nor can its repetition", func(t *testing.T) {
 		t.Parallel()
 		namespace := newNamespace(t, nil)
 		folder := releaseFolder(t, namespace, untilItCrashes)
@@ -61,19 +61,19 @@ func TestReleaseScript(t *testing.T) {
 		}
 	})
 	for name, test := range map[string]struct {
-		// environment and patches are the gate's.
+		// environment and patches are for the gate.
 		environment map[string]string
 		patches     []map[string]any
 		code        int
 		output      []string
 	}{
-		"a gate with a mistyped setting goes back": {
+		"a gate with a mistyped setting rolls back": {
 			map[string]string{"CRASH_LIMIT": "many"}, nil, gate.Invalid, []string{`"verdict":"invalid"`},
 		},
-		"a gate that finds no pods goes back": {
+		"a gate that finds too few pods rolls back": {
 			map[string]string{"MIN_PODS": "50", "DURATION": "2"}, nil, gate.Inconclusive, []string{`"verdict":"inconclusive"`},
 		},
-		"a gate that never starts ends at its deadline and goes back": {
+		"a gate that never starts ends at its deadline and rolls back": {
 			nil,
 			[]map[string]any{
 				{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "crashcheck.e2e/missing:1"},
@@ -81,7 +81,7 @@ func TestReleaseScript(t *testing.T) {
 			},
 			noVerdict, []string{"DeadlineExceeded"},
 		},
-		"a gate that the server refuses goes back": {
+		"a gate that the server rejects rolls back": {
 			nil,
 			[]map[string]any{{"op": "replace", "path": "/spec/template/spec/restartPolicy", "value": "Always"}},
 			noVerdict, []string{"restartPolicy"},
@@ -104,8 +104,8 @@ func TestReleaseScript(t *testing.T) {
 	}
 }
 
-// TestPipelineExamples runs the commands that the examples of pipelines hold,
-// as they are: a first release with one, a bad second one with the other.
+// TestPipelineExamples runs the commands of the examples literally: GitHub Actions for a first release, GitLab CI for a
+// second one that crashes.
 func TestPipelineExamples(t *testing.T) {
 	needsLocalImages(t)
 	t.Parallel()
@@ -170,8 +170,8 @@ func TestPipelineExamples(t *testing.T) {
 	wantVersion(t, namespace, "1")
 }
 
-// TestArgoCDExample does what Argo CD does with the example: the sync, the wait
-// until all is healthy, the hook.
+// TestArgoCDExample applies the example in the order of Argo CD: the sync, the wait until everything is healthy, the
+// hook.
 func TestArgoCDExample(t *testing.T) {
 	needsLocalImages(t)
 	t.Parallel()
@@ -237,7 +237,7 @@ func argoCDOverlay(t *testing.T, namespace string) string {
 	return dir
 }
 
-// releaseFolder is a checkout of a user with release.sh and a gate in it.
+// releaseFolder returns a folder with release.sh and a gate, as a user has it.
 func releaseFolder(t *testing.T, namespace string, environment map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -249,12 +249,12 @@ func releaseFolder(t *testing.T, namespace string, environment map[string]string
 		t.Fatal(err)
 	}
 	useGate(t, folder, namespace, environment)
-	// So that no run has to wait for a new binding.
+	// No run has to wait for a new binding.
 	grant(t, namespace, filepath.Join(folder, "k8s", "crashcheck"))
 	return folder
 }
 
-// useGate makes the folder's k8s/crashcheck, which names the Deployment of writeShop.
+// useGate creates k8s/crashcheck in the folder, a gate for the Deployment of writeShop.
 func useGate(t *testing.T, folder, namespace string, environment map[string]string, operations ...map[string]any) {
 	t.Helper()
 	all := map[string]string{"WORKLOAD": "deployment/shop", "INTERVAL": "1", "DURATION": "4", "CRASH_LIMIT": "1"}
@@ -273,7 +273,7 @@ func useGate(t *testing.T, folder, namespace string, environment map[string]stri
 	}
 }
 
-// writeShop writes the folder's Deployment: the example's, with this container.
+// writeShop writes the Deployment of the example with this container.
 func writeShop(t *testing.T, folder string, c corev1.Container) {
 	t.Helper()
 	var shop appsv1.Deployment
@@ -293,8 +293,7 @@ func releaseShop(t *testing.T, folder, namespace string) (code int, output strin
 	return shell(t, folder, clusterEnvironment(), "./release.sh "+namespace+" shop k8s/shop.yaml k8s/crashcheck")
 }
 
-// wantRelease wants a script to have ended with this code, and these texts in
-// its output.
+// wantRelease checks the exit code of a script, and that its output contains these texts.
 func wantRelease(t *testing.T, code int, output string, want int, texts ...string) {
 	t.Helper()
 	if code != want {
@@ -307,8 +306,7 @@ func wantRelease(t *testing.T, code int, output string, want int, texts ...strin
 	}
 }
 
-// wantVersion waits until the Deployment asks for that VERSION, and all its
-// pods are of it.
+// wantVersion waits until all pods of the Deployment have that VERSION.
 func wantVersion(t *testing.T, namespace, version string) {
 	t.Helper()
 	eventually(t, "all pods are of version "+version, patience, func(ctx context.Context) error {
@@ -330,7 +328,7 @@ func wantVersion(t *testing.T, namespace, version string) {
 	})
 }
 
-// shell runs commands as a pipeline does, where the first that fails ends them.
+// shell runs commands as a pipeline does: it stops at the first one that fails.
 func shell(t *testing.T, folder string, environment []string, commands string) (code int, output string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", commands)
@@ -344,7 +342,7 @@ func shell(t *testing.T, folder string, environment []string, commands string) (
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-// clusterEnvironment leads kubectl to the cluster.
+// clusterEnvironment is an environment in which kubectl uses the cluster.
 func clusterEnvironment() []string {
 	return []string{
 		"PATH=" + filepath.Dir(the.kubectl) + string(filepath.ListSeparator) + os.Getenv("PATH"),
@@ -353,8 +351,8 @@ func clusterEnvironment() []string {
 	}
 }
 
-// runnerEnvironment is what a GitHub runner gives to the steps of a job: one
-// writes to the file GITHUB_ENV what the next ones get.
+// runnerEnvironment returns the environment of a step on a GitHub runner. A step can set variables of the next steps in
+// the file GITHUB_ENV.
 func runnerEnvironment(t *testing.T) func() []string {
 	t.Helper()
 	temp := t.TempDir()
@@ -375,7 +373,7 @@ func runnerEnvironment(t *testing.T) func() []string {
 	}
 }
 
-// loopbackPatch lets the Job's pod run on this node, and changes no more.
+// loopbackPatch changes only what the Job's pod needs on this node.
 func loopbackPatch() []map[string]any {
 	const podSpec = "/spec/template/spec"
 	operations := []map[string]any{

@@ -19,12 +19,11 @@ import (
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
 )
 
-// These show what deploy/components/retry-inconclusive makes of each way in
-// which a run can end.
+// These tests run deploy/components/retry-inconclusive with each verdict.
 
 const retries = "retry-inconclusive"
 
-// someHash is the label value of the paper pods here.
+// someHash is the hash of the pods.
 const someHash = "c0ffee"
 
 var shippedJobs = batchv1.JobNameLabel + "=" + shippedJob
@@ -36,19 +35,19 @@ func TestRetries(t *testing.T) {
 		environment map[string]string
 		exitCode    int32
 		tries       int
-		// reason is why the Job has failed.
+		// reason is the reason of the Job's condition Failed.
 		reason string
 	}{
-		"a run without a verdict is tried twice more, then the Job has failed": {
+		"a run without a verdict is retried twice, then the Job has failed": {
 			map[string]string{"HASH": "mistyped"}, gate.Inconclusive, 3, batchv1.JobReasonBackoffLimitExceeded,
 		},
-		"a fail is never tried again": {
+		"a fail is never retried": {
 			map[string]string{"CRASH_LIMIT": "2"}, gate.Fail, 1, batchv1.JobReasonPodFailurePolicy,
 		},
-		"an invalid configuration is never tried again": {
+		"an invalid configuration is never retried": {
 			map[string]string{"HASH": "{{args.hash}}"}, gate.Invalid, 1, batchv1.JobReasonPodFailurePolicy,
 		},
-		"not_ready is never tried again": {
+		"not_ready is never retried": {
 			map[string]string{"REQUIRE_READY": "true"}, gate.NotReady, 1, batchv1.JobReasonPodFailurePolicy,
 		},
 	} {
@@ -71,7 +70,7 @@ func TestRetries(t *testing.T) {
 func TestEvictedRun(t *testing.T) {
 	needsLocalImages(t)
 	t.Parallel()
-	t.Run("is tried again, and does not count as a failure", func(t *testing.T) {
+	t.Run("is retried, and does not count as a failure", func(t *testing.T) {
 		t.Parallel()
 		namespace := retryNamespace(t)
 		startJob(t, namespace, windowOf("15", nil), retries)
@@ -98,7 +97,7 @@ func TestEvictedRun(t *testing.T) {
 			t.Errorf("the Job's status is %+v", job.Status)
 		}
 	})
-	t.Run("fails the Job of the base, which never tries again", func(t *testing.T) {
+	t.Run("fails the Job of the base, which is never retried", func(t *testing.T) {
 		t.Parallel()
 		namespace := retryNamespace(t)
 		startJob(t, namespace, windowOf("15", nil))
@@ -110,8 +109,7 @@ func TestEvictedRun(t *testing.T) {
 	})
 }
 
-// The Job of an analysis carries the policy too, and Argo Rollouts waits for
-// the last try.
+// The component also changes the Job of an analysis, and Argo Rollouts waits for the last try.
 func TestRetriesOfAnAnalysis(t *testing.T) {
 	needsRollouts(t)
 	t.Parallel()
@@ -120,9 +118,9 @@ func TestRetriesOfAnAnalysis(t *testing.T) {
 		exitCode  int32
 		tries     int
 	}{
-		"a run without a verdict is tried twice more":   {map[string]string{"hash": "mistyped"}, gate.Inconclusive, 3},
-		"a fail is never tried again":                   {map[string]string{"limit": "2"}, gate.Fail, 1},
-		"an invalid configuration is never tried again": {map[string]string{"limit": "many"}, gate.Invalid, 1},
+		"a run without a verdict is retried twice":  {map[string]string{"hash": "mistyped"}, gate.Inconclusive, 3},
+		"a fail is never retried":                   {map[string]string{"limit": "2"}, gate.Fail, 1},
+		"an invalid configuration is never retried": {map[string]string{"limit": "many"}, gate.Invalid, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,8 +153,8 @@ func TestRetriesOfAnAnalysis(t *testing.T) {
 	}
 }
 
-// retryNamespace has the permissions of the gate, so that no run waits for
-// them, and one pod that has crashed twice and is not Ready.
+// retryNamespace creates a namespace with the permissions of the gate, so that no run waits for them, and one pod that
+// has crashed twice and is not Ready.
 func retryNamespace(t *testing.T) string {
 	t.Helper()
 	namespace := newNamespace(t, nil)
@@ -165,8 +163,7 @@ func retryNamespace(t *testing.T) string {
 	return namespace
 }
 
-// windowOf is an environment of a gate that passes after that many seconds,
-// unless more says else.
+// windowOf is the environment of a gate with a window of this many seconds.
 func windowOf(seconds string, more map[string]string) map[string]string {
 	environment := map[string]string{"HASH": someHash, "INTERVAL": "500ms", "DURATION": seconds, "CRASH_LIMIT": "5", "API_GRACE": "30"}
 	for name, value := range more {
@@ -175,8 +172,7 @@ func windowOf(seconds string, more map[string]string) map[string]string {
 	return environment
 }
 
-// evictGate waits until the Job's first pod checks, and evicts it as a drain
-// does.
+// evictGate waits until the Job's first pod has started to check, and evicts it, as a drain does.
 func evictGate(t *testing.T, namespace string) corev1.Pod {
 	t.Helper()
 	jobLogged(t, namespace, someHash) // the first line says what is checked
@@ -197,7 +193,7 @@ func evictGate(t *testing.T, namespace string) corev1.Pod {
 	return pod
 }
 
-// jobCondition waits until the shipped Job has ended, and says how.
+// jobCondition waits until the shipped Job is Complete or Failed, and returns that condition.
 func jobCondition(t *testing.T, namespace string) batchv1.JobCondition {
 	t.Helper()
 	var end batchv1.JobCondition
@@ -217,8 +213,7 @@ func jobCondition(t *testing.T, namespace string) batchv1.JobCondition {
 	return end
 }
 
-// gatePods are the pods of the gate, one for each try that has not been
-// deleted.
+// gatePods returns the pods of the gate, one for each try.
 func gatePods(t *testing.T, namespace, selector string) []corev1.Pod {
 	t.Helper()
 	pods, err := the.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: selector})
@@ -228,7 +223,7 @@ func gatePods(t *testing.T, namespace, selector string) []corev1.Pod {
 	return pods.Items
 }
 
-// wantTries wants that many tries, each with this exit code, of one Job.
+// wantTries checks that there was one Job with this many tries, each with this exit code.
 func wantTries(t *testing.T, namespace, selector string, tries int, exitCode int32) {
 	t.Helper()
 	if jobs := wantTriesOfEachJob(t, namespace, selector, tries, exitCode); jobs != 1 {
@@ -236,7 +231,7 @@ func wantTries(t *testing.T, namespace, selector string, tries int, exitCode int
 	}
 }
 
-// wantTriesOfEachJob wants that many tries of each Job, each with this exit code, and returns the number of Jobs.
+// wantTriesOfEachJob checks that each Job had this many tries, each with this exit code. It returns the number of Jobs.
 func wantTriesOfEachJob(t *testing.T, namespace, selector string, tries int, exitCode int32) int {
 	t.Helper()
 	jobs := map[string]int{}
@@ -257,7 +252,7 @@ func wantTriesOfEachJob(t *testing.T, namespace, selector string, tries int, exi
 	return len(jobs)
 }
 
-// exitCodeOf is the exit code of the gate in its pod, or -1 where it has none.
+// exitCodeOf returns the exit code of the gate in its pod, or -1.
 func exitCodeOf(pod corev1.Pod) int32 {
 	for _, status := range pod.Status.ContainerStatuses {
 		if ended := status.State.Terminated; ended != nil && status.Name == shippedContainer {
@@ -272,8 +267,8 @@ var (
 	analysisRunResource = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "analysisruns"}
 )
 
-// startAnalysis makes an AnalysisRun of the shipped template, as a Rollout
-// does, with these arguments and a window of 2 s.
+// startAnalysis creates an AnalysisRun from the shipped template, as a Rollout does, with these arguments and a window of
+// 2 s.
 func startAnalysis(t *testing.T, namespace string, arguments map[string]string) {
 	t.Helper()
 	client, err := dynamic.NewForConfig(the.config)
@@ -319,7 +314,7 @@ func startAnalysis(t *testing.T, namespace string, arguments map[string]string) 
 	apply(t, namespace, data)
 }
 
-// analysisEnd waits until the AnalysisRun has ended and says how.
+// analysisEnd waits until the AnalysisRun has finished.
 func analysisEnd(t *testing.T, namespace string) (phase, message string) {
 	t.Helper()
 	client, err := dynamic.NewForConfig(the.config)

@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// These run the shipped templates and examples under the real controller, with
-// times cut short and images that this node has.
+// These tests run the shipped templates and examples with the real controller, with shorter times and the images of this
+// node.
 
 const (
 	canaryExample    = "canary-example"
@@ -45,8 +45,7 @@ func TestCanary(t *testing.T) {
 	})
 }
 
-// crashLoop is never Ready, so that the release waits for it at its first step,
-// however slow this machine is.
+// crashLoop is never Ready, so the release stays at its first step, even on a slow machine.
 var crashLoop = container("web", ends("1s", "1"), neverReady)
 
 func TestBlueGreen(t *testing.T) {
@@ -66,7 +65,7 @@ func TestBlueGreen(t *testing.T) {
 	t.Run("the active Service never moves to a release that crashes", func(t *testing.T) {
 		moves := watchActive(t, namespace)
 		lengthenWindow(t, namespace, blueGreenExample, "blueGreen/prePromotionAnalysis")
-		// Available first, so that the analysis begins; then it crashes.
+		// It crashes only after it has become available and the analysis has started.
 		release(t, namespace, blueGreenExample, container("web", ends("5s", "1")))
 		rollout := waitAborted(t, namespace, blueGreenExample)
 		wantStable(t, namespace, rollout, stable, 2)
@@ -116,7 +115,7 @@ func TestMistypedArgumentsDoNotPromote(t *testing.T) {
 	}
 }
 
-// hashArgument is the one that the examples give.
+// hashArgument is the argument of the examples.
 var hashArgument = map[string]any{"name": "hash", "valueFrom": map[string]string{"podTemplateHashValue": "Latest"}}
 
 // needsRollouts is for tests of the Argo Rollouts controller.
@@ -128,8 +127,7 @@ func needsRollouts(t *testing.T) {
 	}
 }
 
-// releaseNamespace has the shipped templates and permissions in it, with these
-// components of deploy/components.
+// releaseNamespace creates a namespace with the shipped templates and permissions, and these components.
 func releaseNamespace(t *testing.T, components ...string) string {
 	t.Helper()
 	namespace := newNamespace(t, nil)
@@ -167,7 +165,7 @@ func applyExample(t *testing.T, namespace, name string, operations ...map[string
 	}
 }
 
-// analysisArguments makes an analysis short: patches for the list at path.
+// analysisArguments returns patches of the list at path that make an analysis short.
 func analysisArguments(path string) []map[string]any {
 	var operations []map[string]any
 	for _, argument := range []map[string]string{
@@ -180,8 +178,7 @@ func analysisArguments(path string) []map[string]any {
 	return operations
 }
 
-// lengthenWindow gives a bad release the time to crash on a slow machine; it
-// fails as soon as it has. The path is that of the analysis in the strategy.
+// lengthenWindow gives a bad release more time to crash on a slow machine. path is that of the analysis in the strategy.
 func lengthenWindow(t *testing.T, namespace, name, path string) {
 	t.Helper()
 	argument := "/spec/strategy/" + path + "/args/3"
@@ -202,7 +199,7 @@ func rollouts(t *testing.T, namespace string) dynamic.ResourceInterface {
 	return client.Resource(rolloutResource).Namespace(namespace)
 }
 
-// release changes the Rollout's container, which is a new version.
+// release changes the Rollout's container: this is a new version.
 func release(t *testing.T, namespace, name string, c corev1.Container) {
 	t.Helper()
 	patchRollout(t, namespace, name, []map[string]any{
@@ -221,7 +218,7 @@ func patchRollout(t *testing.T, namespace, name string, operations []map[string]
 	}
 }
 
-// waitRollout waits until the Rollout is as wanted, which condition says.
+// waitRollout waits until condition is true for the Rollout.
 func waitRollout(t *testing.T, namespace, name, what string, condition func(*unstructured.Unstructured) bool) *unstructured.Unstructured {
 	t.Helper()
 	var rollout *unstructured.Unstructured
@@ -256,7 +253,7 @@ func waitAborted(t *testing.T, namespace, name string) *unstructured.Unstructure
 	})
 }
 
-// status is one field of the Rollout's status as text.
+// status returns one field of the Rollout's status as text.
 func status(rollout *unstructured.Unstructured, fields ...string) string {
 	value, found, _ := unstructured.NestedFieldNoCopy(rollout.Object, append([]string{"status"}, fields...)...)
 	if !found {
@@ -265,8 +262,7 @@ func status(rollout *unstructured.Unstructured, fields ...string) string {
 	return fmt.Sprint(value)
 }
 
-// wantStable wants the version to be still the stable one, and waits until all
-// its pods are available.
+// wantStable checks that this version is still the stable one, and waits until all its pods are available.
 func wantStable(t *testing.T, namespace string, rollout *unstructured.Unstructured, stable string, replicas int32) {
 	t.Helper()
 	if got := status(rollout, "stableRS"); got != stable {
@@ -284,8 +280,7 @@ func wantStable(t *testing.T, namespace string, rollout *unstructured.Unstructur
 	})
 }
 
-// activeHash is the version that the active Service of the blue-green example
-// selects.
+// activeHash returns the version that the active Service of the blue-green example selects.
 func activeHash(t *testing.T, namespace string) string {
 	t.Helper()
 	service, err := the.client.CoreV1().Services(namespace).Get(t.Context(), blueGreenExample+"-active", metav1.GetOptions{})
@@ -295,8 +290,8 @@ func activeHash(t *testing.T, namespace string) string {
 	return service.Spec.Selector[rolloutsLabel]
 }
 
-// watchActive notes every version that the active Service selects from now on.
-// The function that it returns ends that, and returns them.
+// watchActive records every version that the active Service selects from now on. The function that it returns stops this,
+// and returns the versions.
 func watchActive(t *testing.T, namespace string) func() []string {
 	t.Helper()
 	watcher, err := the.client.CoreV1().Services(namespace).Watch(t.Context(), metav1.ListOptions{
@@ -322,8 +317,7 @@ func watchActive(t *testing.T, namespace string) func() []string {
 	}
 }
 
-// reportDelay logs how long it took from the crash that reached the limit to
-// the abort, and what of that is the gate's.
+// reportDelay logs the time from the crash that reached the limit to the exit of the gate, and to the abort.
 func reportDelay(t *testing.T, namespace string, rollout *unstructured.Unstructured) {
 	t.Helper()
 	pods, err := the.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{

@@ -17,7 +17,7 @@ import (
 // An option changes a container of a workload.
 type option func(*corev1.Container)
 
-// container is one that runs the crasher, for ever unless an option says else.
+// container returns a container that runs the crasher, without end unless an option changes that.
 func container(name string, options ...option) corev1.Container {
 	c := corev1.Container{Name: name, Image: cluster.CrasherImage, ImagePullPolicy: corev1.PullNever}
 	for _, change := range options {
@@ -31,7 +31,7 @@ func env(name, value string) option {
 	return func(c *corev1.Container) { c.Env = append(c.Env, corev1.EnvVar{Name: name, Value: value}) }
 }
 
-// ends lets the container end after a time with this exit code.
+// ends lets the container exit after a time with this exit code.
 func ends(after, code string) option {
 	return func(c *corev1.Container) {
 		env("AFTER", after)(c)
@@ -89,7 +89,7 @@ func storageLimit(size string) option {
 	}
 }
 
-// sidecar makes an init container one that runs along.
+// sidecar makes an init container a native sidecar.
 func sidecar(c *corev1.Container) {
 	always := corev1.ContainerRestartPolicyAlways
 	c.RestartPolicy = &always
@@ -101,7 +101,7 @@ func memoryLimit(size string) option {
 	}
 }
 
-// failingLiveness makes the kubelet kill the container again and again.
+// failingLiveness lets the kubelet kill the container again and again.
 func failingLiveness(c *corev1.Container) {
 	c.LivenessProbe = probe("fail")
 	c.LivenessProbe.InitialDelaySeconds = 1
@@ -119,8 +119,7 @@ func probe(name string) *corev1.Probe {
 func ready(c *corev1.Container)      { c.ReadinessProbe = probe("ok") }
 func neverReady(c *corev1.Container) { c.ReadinessProbe = probe("fail") }
 
-// deploy makes a Deployment of these containers and returns the hash of its
-// pods, as soon as one exists.
+// deploy creates a Deployment, waits until its pods exist, and returns their hash.
 func deploy(t *testing.T, namespace string, replicas int32, pod corev1.PodSpec) string {
 	t.Helper()
 	labels := map[string]string{"app": "web"}
@@ -152,7 +151,7 @@ func deploy(t *testing.T, namespace string, replicas int32, pod corev1.PodSpec) 
 	return hash
 }
 
-// available waits until all pods of the namespace's Deployment are.
+// available waits until all pods of the Deployment are available.
 func available(t *testing.T, namespace string) {
 	t.Helper()
 	eventually(t, "the Deployment is available", patience, func(ctx context.Context) error {
@@ -167,12 +166,12 @@ func available(t *testing.T, namespace string) {
 	})
 }
 
-// crashed makes a wait for a container that has been restarted this many times.
+// crashed returns a function that waits until a container has been restarted this many times.
 func crashed(name string, times int32) func(*testing.T, string) {
 	return func(t *testing.T, namespace string) { restarted(t, namespace, name, times) }
 }
 
-// waiting makes a wait for a container that cannot start for this reason.
+// waiting returns a function that waits until a container cannot start for this reason.
 func waiting(reason string) func(*testing.T, string) {
 	return func(t *testing.T, namespace string) {
 		t.Helper()

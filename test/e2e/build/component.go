@@ -1,9 +1,7 @@
-// Package build makes everything the test cluster runs from source: the
-// components (Kubernetes, etcd, containerd, Argo Rollouts), the small programs
-// that run in pods, and crashcheck itself.
+// Package build builds everything that the test cluster runs from source: the components (Kubernetes, etcd, containerd,
+// Argo Rollouts), the programs that run in pods, and crashcheck.
 //
-// Components take minutes to build, so their binaries are kept in a cache
-// folder under a key made of all that decides them: the component module's
+// Building the components takes minutes, so a cache keeps their binaries. The key is a hash of the component module's
 // files, the Go version and the flags.
 package build
 
@@ -65,8 +63,7 @@ var KubernetesOldest = Component{
 	Stamp:     kubernetesStamp,
 }
 
-// A server that does not know its version says v0.0.0-master, and clients and
-// controllers look at it.
+// A server without a version reports v0.0.0-master. Clients and controllers use the version.
 var kubernetesStamp = []string{
 	"k8s.io/component-base/version.gitVersion=%v",
 	"k8s.io/component-base/version.gitMajor=%M",
@@ -95,8 +92,8 @@ var ArgoRollouts = Component{
 	Files:     []string{"manifests/crds/*-crd.yaml"},
 }
 
-// Build returns the folder that holds the component's binaries. It builds
-// them where the cache does not have them, and says so on log.
+// Build returns the folder of the component's binaries. If the cache does not contain them, it builds them and says so on
+// log.
 func (c Component) Build(ctx context.Context, log io.Writer) (string, error) {
 	source, err := sourceDir("components", c.Name)
 	if err != nil {
@@ -129,8 +126,7 @@ func (c Component) Build(ctx context.Context, log io.Writer) (string, error) {
 	return bin, c.removeOlder(cache, bin)
 }
 
-// buildInto builds in a folder aside and renames it: a build that was
-// interrupted leaves nothing that looks complete.
+// buildInto builds in another folder and renames it, so that an interrupted build leaves nothing that looks complete.
 func (c Component) buildInto(ctx context.Context, source, bin string) error {
 	aside := bin + ".partial"
 	if err := os.RemoveAll(aside); err != nil {
@@ -205,7 +201,7 @@ func (c Component) copyFiles(ctx context.Context, source, to string) error {
 	return nil
 }
 
-// key is a hash over all that decides the binaries.
+// key is a hash of everything that the binaries depend on.
 func (c Component) key(ctx context.Context, source string) (string, error) {
 	version, err := goTool(ctx, source, "version")
 	if err != nil {
@@ -258,7 +254,7 @@ func cacheDir() (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// lock keeps two runs from building the same component at once.
+// lock prevents two runs from building the same component at the same time.
 func lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -275,7 +271,7 @@ func lock(path string) (unlock func(), err error) {
 func goTool(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	// Static binaries run in images that hold nothing else.
+	// Static binaries run in images that contain nothing else.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -1,11 +1,9 @@
-// Package cluster runs a real Kubernetes cluster on this machine: etcd and the
-// control plane as child processes on loopback, and where asked for a node
-// (containerd and the kubelet) and the Argo Rollouts controller.
+// Package cluster runs a real Kubernetes cluster on this machine: etcd and the control plane as child processes on
+// loopback, and optionally a node (containerd and the kubelet) and the Argo Rollouts controller.
 //
-// All it writes is in one run folder, and all that outlives a process (containers,
-// mounts, cgroups, a bridge) is found by that folder or by the cluster's name. Close takes everything down in
-// the one order that leaves nothing behind; Start begins by clearing away what
-// a run that could not do so has left.
+// It writes only to one run folder. Everything that outlives a process (containers, mounts, cgroups, a bridge) can be
+// found by that folder or by the name of the cluster. Close stops everything in an order that leaves nothing behind.
+// Start first removes what an interrupted run has left.
 package cluster
 
 import (
@@ -24,21 +22,18 @@ import (
 
 // Options say what to start.
 type Options struct {
-	// Name tells clusters on one machine apart; at most 8 letters.
+	// Name distinguishes clusters on one machine. It has at most 8 letters.
 	Name string
-	// Kubernetes, Etcd, Containerd and ArgoRollouts are the folders of the
-	// components' binaries. Without Containerd there is no node, without
-	// ArgoRollouts no such controller.
+	// Kubernetes, Etcd, Containerd and ArgoRollouts are the folders of the components' binaries. Without Containerd there
+	// is no node, and without ArgoRollouts that controller does not run.
 	Kubernetes, Etcd, Containerd, ArgoRollouts string
 	// Images are image tarballs to load into the node.
 	Images []string
-	// SandboxImage is the reference of the image, among Images, that holds a
-	// pod's namespaces.
+	// SandboxImage is the reference of the pause image. It is one of Images.
 	SandboxImage string
-	// WithoutControllers leaves out the controller manager: nothing but the API
-	// server acts on objects, ServiceAccounts have to be made by hand.
+	// WithoutControllers leaves out the controller manager. Create ServiceAccounts yourself then.
 	WithoutControllers bool
-	// Log gets one line for each thing that is done.
+	// Log receives a line for each step.
 	Log io.Writer
 }
 
@@ -53,9 +48,9 @@ type Cluster struct {
 	Client kubernetes.Interface
 
 	Etcd, APIServer, ControllerManager, Scheduler *Process
-	// Containerd and Kubelet are nil where there is no node.
+	// Containerd and Kubelet are nil if there is no node.
 	Containerd, Kubelet *Process
-	// Rollouts is nil where the Argo Rollouts controller does not run.
+	// Rollouts is nil if the Argo Rollouts controller does not run.
 	Rollouts *Process
 
 	options   Options
@@ -74,8 +69,8 @@ func Dir(name string) string {
 	return filepath.Join(base, name)
 }
 
-// Start starts a cluster and returns when all of it is ready. After an error
-// nothing is left running; the logs stay in the run folder.
+// Start starts a cluster and returns when all of it is ready. If it returns an error, nothing is running, and the logs
+// are in the run folder.
 func Start(ctx context.Context, options Options) (*Cluster, error) {
 	begun := time.Now()
 	c := &Cluster{Dir: Dir(options.Name), options: options}
@@ -96,7 +91,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := clean(ctx, c.options.Name); err != nil {
 		return fmt.Errorf("clear away what an earlier run left: %w", err)
 	}
-	// Images run as other users, and their root filesystems are in there.
+	// The folder contains the root filesystems of images that run as other users.
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
@@ -121,7 +116,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	return nil
 }
 
-// abandon ends all that has been started, in a hurry, and keeps the logs.
+// abandon kills everything that was started, and keeps the logs.
 func (c *Cluster) abandon() error {
 	defer c.unlock()
 	var faults []error
@@ -133,7 +128,7 @@ func (c *Cluster) abandon() error {
 	return errors.Join(append(faults, cleanNode(ctx, c.options.Name))...)
 }
 
-// Close takes the cluster down and removes its folder.
+// Close stops the cluster and removes its folder.
 func (c *Cluster) Close() error {
 	defer c.unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -141,8 +136,7 @@ func (c *Cluster) Close() error {
 	return takeDown(ctx, c.options.Name, c.options.Log)
 }
 
-// Release lets go of the cluster, which goes on running when this process has
-// ended. TakeDown ends it.
+// Release lets the cluster run after this process has ended. TakeDown stops it.
 func (c *Cluster) Release() { c.unlock() }
 
 // Processes lists the components in the order of their start.

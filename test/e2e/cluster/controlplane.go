@@ -76,8 +76,7 @@ func (c *Cluster) startAPIServer(ctx context.Context, etcdURL string) error {
 		"--service-cluster-ip-range=10.96.0.0/24",
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
-		// Nothing in the cluster uses the kubernetes Service: loopback is no
-		// address that an Endpoints object may hold.
+		// Nothing uses the Service kubernetes: an Endpoints object cannot contain a loopback address.
 		"--endpoint-reconciler-type=none",
 	)
 	return err
@@ -99,7 +98,7 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--controllers=*,-nodeipam",
-		// Each controller as the identity that has its permissions.
+		// Each controller uses the identity that has its permissions.
 		"--use-service-account-credentials",
 		// The default is 50 s. The kubelet renews its lease more often, too: see kubelet.yaml.tmpl.
 		"--node-monitor-grace-period=20s",
@@ -108,7 +107,7 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		"--kube-api-burst=400",
 	)
 	if err != nil || c.options.Containerd == "" {
-		// Without a node there is nothing to schedule to.
+		// Without a node, there is nothing to schedule.
 		return err
 	}
 	c.Scheduler, err = c.run(ctx, "kube-scheduler", nil, nil,
@@ -120,14 +119,12 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 	return err
 }
 
-// apiReady asks the API server itself whether it is ready, over the same
-// connection that tests use.
+// apiReady asks the API server whether it is ready, over the connection that tests use.
 func (c *Cluster) apiReady(ctx context.Context) error {
 	return c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
 }
 
-// defaultServiceAccount is the first thing that shows the controllers at work,
-// and without it no pod can be created.
+// defaultServiceAccount waits for the first visible work of the controllers. Pods cannot be created without it.
 func (c *Cluster) defaultServiceAccount(ctx context.Context) error {
 	_, err := c.Client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 	return err
@@ -153,7 +150,7 @@ func (c *Cluster) describe(ctx context.Context) error {
 	return err
 }
 
-// healthy makes a condition of a URL that has to answer 200.
+// healthy returns a condition: the URL responds with 200.
 func healthy(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -17,7 +17,7 @@ import (
 	"syscall"
 )
 
-// Names by which things outside the run folder are known to be the cluster's.
+// Names of what is outside the run folder and belongs to the cluster.
 func bridgeOf(name string) string { return "e2e-" + name }
 
 // subnetOf is the first three numbers of the pods' network.
@@ -56,7 +56,7 @@ func processesWhere(file string, match func([]byte) bool) []int {
 	var pids []int
 	names, _ := filepath.Glob("/proc/[0-9]*/" + file)
 	for _, name := range names {
-		// Processes may end while they are looked at.
+		// Processes may end in the meantime.
 		data, err := os.ReadFile(name)
 		if err != nil || !match(data) {
 			continue
@@ -68,11 +68,10 @@ func processesWhere(file string, match func([]byte) bool) []int {
 	return pids
 }
 
-// cgroupParent is where containerd puts the cgroups of Kubernetes' containers,
-// those of other nodes on this machine as well.
+// cgroupParent contains the cgroups of all containers of Kubernetes, also those of other nodes on this machine.
 const cgroupParent = "/k8s.io"
 
-// containerIDs lists the containers that containerd or runc has a state of.
+// containerIDs lists the containers that containerd or runc knows.
 func containerIDs(dir string) []string {
 	var ids []string
 	for _, pattern := range []string{"state/io.containerd.runtime.v2.task/k8s.io/*", "runc/k8s.io/*"} {
@@ -102,8 +101,8 @@ func shimsOf(socket string) []int {
 	})
 }
 
-// shimSockets are in a folder that all containerds of a machine share; which
-// are ours is written down beside the containers.
+// shimSockets are in a folder that all containerds of a machine share. The containers' folders say which sockets are
+// theirs.
 func shimSockets(dir string) []string {
 	socket := regexp.MustCompile(`/run/containerd/s/[0-9a-f]{32,}`)
 	var found []string
@@ -149,8 +148,7 @@ func unmountUnder(dir string) error {
 	return errors.Join(faults...)
 }
 
-// removeLogLinks removes the kubelet's links to container logs, the one thing
-// whose place cannot be configured.
+// removeLogLinks removes the kubelet's links to container logs. Their folder cannot be configured.
 func removeLogLinks(dir string) error {
 	links, _ := filepath.Glob("/var/log/containers/*.log")
 	var faults []error
@@ -162,8 +160,7 @@ func removeLogLinks(dir string) error {
 	return errors.Join(faults...)
 }
 
-// removeCgroups removes the containers' cgroups in every hierarchy. Only
-// rmdir works there, from the innermost outward.
+// removeCgroups removes the containers' cgroups in every hierarchy. Only rmdir works there, innermost first.
 func removeCgroups(containers []string) error {
 	parents, _ := filepath.Glob("/sys/fs/cgroup/*" + cgroupParent)
 	var faults []error
@@ -175,7 +172,7 @@ func removeCgroups(containers []string) error {
 				}
 			}
 		}
-		// It stays where another node of this machine has containers in it.
+		// It stays if another node of this machine has containers there.
 		os.Remove(parent)
 	}
 	return errors.Join(faults...)

@@ -119,8 +119,8 @@ func (c *Cluster) startKubelet(ctx context.Context, values nodeValues) error {
 	return err
 }
 
-// nodeReady wants the node to be Ready and open for pods. After a restart of
-// the kubelet the old condition may still stand for some seconds.
+// nodeReady checks that the node is Ready and has no taints. After a restart of the kubelet, the old condition may remain
+// for some seconds.
 func (c *Cluster) nodeReady(ctx context.Context) error {
 	node, err := c.Client.CoreV1().Nodes().Get(ctx, NodeName, metav1.GetOptions{})
 	if err != nil {
@@ -156,9 +156,8 @@ func (c *Cluster) ctr(ctx context.Context, args ...string) error {
 
 func (c *Cluster) containerdSocket() string { return filepath.Join(c.Dir, "containerd.sock") }
 
-// makeBridge makes the pods' bridge before the CNI plugin would, because its
-// address is the node's: the kubelet takes no loopback address for one, and an
-// address of the machine's own network should not be used.
+// makeBridge creates the pods' bridge before the CNI plugin does, because the node uses its address: the kubelet does not
+// accept a loopback address, and an address of the machine's own network should not be used.
 func makeBridge(ctx context.Context, name, address string) error {
 	for _, args := range [][]string{
 		{"link", "add", name, "type", "bridge"},
@@ -187,15 +186,14 @@ func writeTemplate(path, text string, values any) error {
 	return os.WriteFile(path, filled.Bytes(), 0o644)
 }
 
-// CutPower ends the node as a power failure does: the kubelet, containerd and
-// all containers at once, with nobody left to see them end. Restart containerd
-// and then the kubelet to bring it back.
+// CutPower stops the node like a power failure: it kills the kubelet, containerd and all containers at the same time. To
+// start the node again, restart containerd and then the kubelet.
 func (c *Cluster) CutPower(ctx context.Context) error {
 	containers := containerIDs(c.Dir)
 	return errors.Join(
 		c.Kubelet.Kill(),
 		c.Containerd.Kill(),
-		// A shim that lives would write down how its container ended.
+		// A running shim would record how its container terminated.
 		endAll(ctx, shimsOf(c.containerdSocket())),
 		endAll(ctx, inCgroups(containers)),
 	)

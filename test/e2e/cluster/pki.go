@@ -25,8 +25,7 @@ type pki struct {
 	key  *ecdsa.PrivateKey
 }
 
-// newPKI makes an authority and, beside it, the key that signs the tokens of
-// ServiceAccounts.
+// newPKI creates a certificate authority, and the key that signs the tokens of ServiceAccounts.
 func newPKI(dir string) (*pki, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -63,8 +62,8 @@ func newPKI(dir string) (*pki, error) {
 
 func (p *pki) path(file string) string { return filepath.Join(p.dir, file) }
 
-// issue writes NAME.crt and NAME.key: for clients the user and the groups they
-// are, for servers the addresses they are reached at beside loopback.
+// issue writes NAME.crt and NAME.key: for clients with their user and groups, for servers with their addresses other than
+// loopback.
 func (p *pki) issue(name, user string, groups []string, addresses ...net.IP) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -109,8 +108,7 @@ func writePEM(path, kind string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// kubeconfig issues a certificate to user and writes a kubeconfig that has all
-// in it, so that it works wherever it is copied to.
+// kubeconfig issues a certificate for user, and writes a kubeconfig that contains it.
 func (p *pki) kubeconfig(path, server, user string, groups ...string) error {
 	if err := p.issue(user, user, groups); err != nil {
 		return err

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// freePorts returns n different free ports on loopback. All are held until the
-// last one is found, so that none comes twice.
+// freePorts returns n different free ports on loopback. It holds all of them until the last one is found, so that no port
+// is returned twice.
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {

@@ -11,7 +11,7 @@ import (
 // cniFolders are where distributions put the CNI plugins, Debian's first.
 var cniFolders = []string{"/usr/lib/cni", "/opt/cni/bin"}
 
-// nodePrerequisites finds what a node needs of the machine.
+// nodePrerequisites finds what a node needs on the machine.
 func nodePrerequisites() (runc, cni string, err error) {
 	var faults []error
 	if os.Geteuid() != 0 {

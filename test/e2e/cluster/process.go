@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// pollInterval is how often conditions are looked at.
+// pollInterval is the time between two checks of a condition.
 const pollInterval = 100 * time.Millisecond
 
 // Process is one component of the cluster, a child process that tests may
@@ -25,7 +25,7 @@ const pollInterval = 100 * time.Millisecond
 type Process struct {
 	// Name of the component, such as kube-apiserver.
 	Name string
-	// LogPath holds all that the component printed, over restarts.
+	// LogPath is the file with the output of the component, also of earlier starts.
 	LogPath string
 
 	argv  []string
@@ -60,8 +60,7 @@ func (p *Process) launch() error {
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir}, p.env...)
 	cmd.Dir = p.dir
 	cmd.Stdout, cmd.Stderr = log, log
-	// A session of its own: Ctrl-C on the terminal is for the suite, which
-	// then ends its components in order.
+	// A session of its own: only the suite receives Ctrl-C, and then stops the components in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
@@ -90,7 +89,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		err := p.ready(attempt)
-		// The answer that the end of all waiting has cut off says nothing.
+		// An error because the wait is over means nothing.
 		if ctx.Err() == nil {
 			last = err
 		}
@@ -102,10 +101,10 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// PID is the id of the process that was started last.
+// PID is the ID of the process that was started last.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Running says whether the process has been started and has not ended.
+// Running reports whether the process has been started and has not ended.
 func (p *Process) Running() bool {
 	if p.cmd == nil {
 		return false
@@ -135,7 +134,7 @@ func (p *Process) Terminate(grace time.Duration) error {
 	if !p.Running() {
 		return nil
 	}
-	// One that is stopped cannot hear the request.
+	// A stopped process does not handle signals.
 	p.signal(syscall.SIGCONT)
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
@@ -151,10 +150,10 @@ func (p *Process) Terminate(grace time.Duration) error {
 // AskToEnd asks the process to end (SIGTERM) and does not wait.
 func (p *Process) AskToEnd() error { return p.signal(syscall.SIGTERM) }
 
-// Stop freezes the process (SIGSTOP): its connections stay open and silent.
+// Stop stops the process (SIGSTOP). Its connections stay open.
 func (p *Process) Stop() error { return p.signal(syscall.SIGSTOP) }
 
-// Cont lets a stopped process go on (SIGCONT).
+// Cont resumes a stopped process (SIGCONT).
 func (p *Process) Cont() error { return p.signal(syscall.SIGCONT) }
 
 // Restart kills the process if it runs, and starts it again with the same
@@ -200,9 +199,8 @@ func (p *Process) Tail(lines int) string {
 	return out.String()
 }
 
-// A processRecord is kept in a file for each process, so that another run can
-// end what a crashed one has left. The start time tells a process from a later
-// one that was given the same id.
+// A processRecord is stored for each process, so that another run can end what a crashed run has left. The start time
+// distinguishes a process from a later one with the same ID.
 type processRecord struct {
 	PID       int
 	StartTime uint64
@@ -223,8 +221,7 @@ func recordProcess(dir, name string, pid int) error {
 
 const processSuffix = ".process.json"
 
-// recordedProcess reads a record and returns the process's id, or 0 if that
-// process runs no more.
+// recordedProcess reads a record and returns the process ID, or 0 if that process has ended.
 func recordedProcess(path string) (int, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -247,7 +244,7 @@ func startTime(pid int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// The second field, the name in parentheses, may hold spaces.
+	// The second field, the name in parentheses, may contain spaces.
 	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
 	if len(fields) < 20 || fields[0] == "Z" {
 		return 0, fmt.Errorf("process %d has ended", pid)
@@ -255,8 +252,8 @@ func startTime(pid int) (uint64, error) {
 	return strconv.ParseUint(fields[19], 10, 64)
 }
 
-// endProcess sends SIGTERM (or, with no grace, SIGKILL) to a process that is
-// no child of this one, and waits until it is gone.
+// endProcess sends SIGTERM (without grace: SIGKILL) to a process that is not a child of this one, and waits until it has
+// ended.
 func endProcess(ctx context.Context, pid int, grace time.Duration) error {
 	started, err := startTime(pid)
 	if err != nil {

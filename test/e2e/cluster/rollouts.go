@@ -11,8 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// rolloutsNamespace holds the controller's own configuration; it wants the
-// namespace to exist even where there is none.
+// rolloutsNamespace is for the controller's own configuration. It must exist, even without a configuration.
 const rolloutsNamespace = "argo-rollouts"
 
 func (c *Cluster) startRollouts(ctx context.Context) error {

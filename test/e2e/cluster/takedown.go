@@ -16,8 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// TakeDown ends the cluster with that name, whoever started it, and removes
-// all it has left on this machine. Where there is none it does nothing.
+// TakeDown stops the cluster with that name and removes everything that it has left on this machine. If there is none, it
+// does nothing.
 func TakeDown(ctx context.Context, name string, log io.Writer) error {
 	unlock, err := lockName(name)
 	if err != nil {
@@ -27,8 +27,8 @@ func TakeDown(ctx context.Context, name string, log io.Writer) error {
 	return takeDown(ctx, name, log)
 }
 
-// IsUp says whether the cluster with that name runs by itself. One that
-// another run starts, uses or takes down just now is an error.
+// IsUp reports whether the cluster with that name runs without a test suite. It returns an error if another run is using
+// it.
 func IsUp(name string) (bool, error) {
 	unlock, err := lockName(name)
 	if err != nil {
@@ -39,8 +39,7 @@ func IsUp(name string) (bool, error) {
 	return running["kube-apiserver"] != 0, err
 }
 
-// takeDown works from the run folder alone, so that it can end clusters whose
-// owner is gone.
+// takeDown needs only the run folder, so it can stop clusters of processes that have ended.
 func takeDown(ctx context.Context, name string, log io.Writer) error {
 	begun := time.Now()
 	running, err := runningProcesses(Dir(name))
@@ -56,12 +55,11 @@ func takeDown(ctx context.Context, name string, log io.Writer) error {
 			faults = append(faults, endProcess(ctx, pid, grace))
 		}
 	}
-	// First those that would make new pods for the ones deleted.
+	// First those that would create new pods.
 	end("rollouts-controller", 0)
 	end("kube-scheduler", 0)
 	end("kube-controller-manager", 0)
-	// A kubelet that still runs takes its containers, mounts and network
-	// namespaces down much better than anyone after it.
+	// A running kubelet removes its containers, mounts and network namespaces most reliably.
 	if running["kubelet"] != 0 && running["containerd"] != 0 && running["kube-apiserver"] != 0 {
 		faults = append(faults, deletePods(ctx, Dir(name)))
 	}
@@ -76,7 +74,7 @@ func takeDown(ctx context.Context, name string, log io.Writer) error {
 	return errors.Join(faults...)
 }
 
-// clean is what Start begins with.
+// clean removes what an earlier run has left.
 func clean(ctx context.Context, name string) error {
 	return takeDown(ctx, name, nil)
 }
@@ -99,7 +97,7 @@ func runningProcesses(dir string) (map[string]int, error) {
 	return running, nil
 }
 
-// deletePods deletes every pod and waits until the kubelet has ended them all.
+// deletePods deletes every pod and waits until the kubelet has terminated all of them.
 func deletePods(ctx context.Context, dir string) error {
 	c := &Cluster{Kubeconfig: filepath.Join(dir, "kubeconfig")}
 	if err := c.connect(); err != nil {
@@ -108,7 +106,7 @@ func deletePods(ctx context.Context, dir string) error {
 	core := c.Client.CoreV1()
 	ctx, cancel := context.WithTimeout(ctx, 45*time.Second)
 	defer cancel()
-	// Job pods wait for the controller manager to let them go, which has ended.
+	// Pods of Jobs have a finalizer of the controller manager, which has ended.
 	letGo := []byte(`{"metadata":{"finalizers":null}}`)
 	grace := int64(1)
 	left := -1
@@ -134,7 +132,7 @@ func deletePods(ctx context.Context, dir string) error {
 	return nil
 }
 
-// lockName keeps two runs from using one name at once.
+// lockName prevents two runs from using one name at the same time.
 func lockName(name string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(Dir(name)), 0o755); err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package gate runs the crashcheck binary as a user does, as a process with an
-// environment, and reads back what a user sees: the exit code and the streams.
+// Package gate runs the crashcheck binary as a user does, as a process with an environment, and reads what a user sees:
+// the exit code and both streams.
 package gate
 
 import (
@@ -55,7 +55,7 @@ type Container struct {
 	FinishedAt *string `json:"finishedAt"`
 }
 
-// Result is all that a finished run has shown.
+// Result is the visible result of a finished run.
 type Result struct {
 	ExitCode int
 	Report   Report
@@ -116,8 +116,8 @@ func (r *Run) PeakMemory() (int64, error) {
 	return 0, fmt.Errorf("%s has no VmHWM: the process has ended", path)
 }
 
-// Wait waits until the process has ended and reads its report. A standard
-// output that is not the one line of the contract is an error.
+// Wait waits until the process has ended and reads its report. It returns an error if standard output is not exactly one
+// line.
 func (r *Run) Wait() (Result, error) {
 	waited := r.cmd.Wait()
 	result := Result{
@@ -136,7 +136,7 @@ func (r *Run) Wait() (Result, error) {
 
 var firstKey = regexp.MustCompile(`^\{\s*"Crashes"\s*:`)
 
-// ParseReport reads a whole standard output.
+// ParseReport parses all of standard output.
 func ParseReport(stdout string) (Report, error) {
 	var report Report
 	line, found := strings.CutSuffix(stdout, "\n")
@@ -147,7 +147,7 @@ func ParseReport(stdout string) (Report, error) {
 		return report, fmt.Errorf("the first key of the report is not Crashes: %s", line)
 	}
 	decoder := json.NewDecoder(strings.NewReader(line))
-	// An unknown key is a change of the contract that tests should know.
+	// An unknown key is a change of the contract.
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&report); err != nil {
 		return report, fmt.Errorf("read the report %s: %w", line, err)

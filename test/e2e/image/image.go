@@ -1,5 +1,4 @@
-// Package image makes container images out of single static binaries, as OCI
-// layout tarballs, without a registry and without a builder.
+// Package image writes container images of one static binary as OCI layout tarballs, without a registry or a builder.
 package image
 
 import (
@@ -18,7 +17,7 @@ const (
 	configType   = "application/vnd.oci.image.config.v1+json"
 	layerType    = "application/vnd.oci.image.layer.v1.tar"
 	manifestType = "application/vnd.oci.image.manifest.v1+json"
-	// nonRoot is the user that images without a system commonly name.
+	// nonRoot is the usual user of images without an operating system.
 	nonRoot = "65532:65532"
 )
 
@@ -104,7 +103,7 @@ type file struct {
 	data []byte
 }
 
-// archiveOf has no times in it: the same binary makes the same image.
+// archiveOf writes no timestamps, so that the same binary results in the same image.
 func archiveOf(files []file) ([]byte, error) {
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)

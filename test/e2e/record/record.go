@@ -1,5 +1,5 @@
-// Package record writes down what a watch of pods shows, in the format of the
-// streams that the tests of pkg/checker replay: one JSON object a line, zipped.
+// Package record writes the events of a watch of pods in the format of the streams that the tests of pkg/checker replay:
+// one JSON object per line, compressed with gzip.
 package record
 
 import (
@@ -28,7 +28,7 @@ type event struct {
 	Pod     *corev1.Pod     `json:"object"`
 }
 
-// Recording is a watch that is being written down.
+// Recording is a watch that is being recorded.
 type Recording struct {
 	file    *os.File
 	zipped  *gzip.Writer
@@ -41,8 +41,8 @@ type Recording struct {
 	fault error
 }
 
-// Start begins to record the namespace's pods that match selector into a new
-// file at path. Nothing that happens after it has returned is missed.
+// Start starts to record the pods in namespace that match selector to a new file. The recording contains everything that
+// happens after Start has returned.
 func Start(ctx context.Context, client kubernetes.Interface, namespace, selector, path string) (*Recording, error) {
 	pods := client.CoreV1().Pods(namespace)
 	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: selector})
@@ -67,11 +67,11 @@ func Start(ctx context.Context, client kubernetes.Interface, namespace, selector
 	return r, nil
 }
 
-// Done is closed when the watch has ended, by Stop or by itself.
+// Done is closed when the watch has ended, because of Stop or an error.
 func (r *Recording) Done() <-chan struct{} { return r.done }
 
-// Stop ends the recording and the file. A watch that had ended before is an
-// error: what came after is missing.
+// Stop ends the recording and closes the file. It returns an error if the watch had ended before: the recording is
+// incomplete.
 func (r *Recording) Stop() error {
 	select {
 	case <-r.done:
@@ -89,7 +89,7 @@ func (r *Recording) follow() {
 	for seen := range r.watcher.ResultChan() {
 		pod, isPod := seen.Object.(*corev1.Pod)
 		if !isPod {
-			// Stop breaks the connection off, which is an event of its own.
+			// Stop closes the connection, which the watch reports as an event.
 			if r.stopped.Load() {
 				return
 			}

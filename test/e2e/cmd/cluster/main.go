@@ -1,4 +1,4 @@
-// Command cluster starts a real cluster to play with, and takes it down.
+// Command cluster starts a real cluster for experiments, and stops it.
 package main
 
 import (
@@ -18,7 +18,7 @@ down    ends it and removes all it has left; with NAME, the cluster of that
         name ("test" is the test suite's)
 `
 
-// name is not the test suite's, so that both can run at once.
+// name differs from that of the test suite, so that both can run at the same time.
 const name = "play"
 
 func main() {
@@ -67,7 +67,7 @@ func up(ctx context.Context) error {
 		return err
 	}
 	c.Release()
-	// Standard output has this line alone: eval "$(… up)" works.
+	// Standard output is only this line: eval "$(… up)" works.
 	fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig)
 	return nil
 }

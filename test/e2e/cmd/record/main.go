@@ -1,5 +1,4 @@
-// Command record writes down what a watch of pods shows, as a stream that the
-// tests of pkg/checker can replay.
+// Command record records a watch of pods as a stream that the tests of pkg/checker can replay.
 package main
 
 import (
@@ -48,7 +47,7 @@ func run(namespace, selector, out string, length time.Duration) error {
 	if err != nil {
 		return err
 	}
-	// The recording has a context of its own: Ctrl-C ends it in order.
+	// The recording has its own context, so Ctrl-C ends it in order.
 	recording, err := record.Start(context.Background(), client, namespace, selector, out)
 	if err != nil {
 		return err

@@ -49,8 +49,7 @@ func run() error {
 	cfg.ListenPeerUrls = []url.URL{*peerURL}
 	cfg.AdvertisePeerUrls = []url.URL{*peerURL}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	// The data are thrown away with the run: a lost write costs nothing, and
-	// syncing every write to disk would slow the whole suite down.
+	// The data is removed after the run. Syncing every write to disk would slow down the whole suite.
 	cfg.UnsafeNoFsync = true
 
 	server, err := embed.StartEtcd(cfg)

@@ -1,5 +1,4 @@
-// Command pause holds a pod's namespaces: it waits for a signal, and reaps
-// the processes that are left to it.
+// Command pause holds the namespaces of a pod: it waits for a signal, and reaps orphaned processes.
 package main
 
 import (
