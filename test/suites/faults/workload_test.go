@@ -168,6 +168,8 @@ func supersededRows() (rows []row) {
 	unnamed := simcluster.Release{Workload: simcluster.Workload{Kind: "Deployment", SupersededAfter: after}}
 	return append(rows,
 		changedDuring("a new version, and the limit is reached at the final check", crashing, "CRASH_LIMIT=9", "INTERVAL=1h").expect("fail", 1, "ERR FAIL .*: 12 crashes"),
+		changedDuring("the limit is reached at the final check, at which the workload cannot be read", crashing, "CRASH_LIMIT=9", "INTERVAL=1h").
+			with(simcluster.Only("/deployments/", from(2, plainStatus(503)))).expect("fail", 1, "ERR FAIL .*: 12 crashes"),
 		changedDuring("a new version that cannot be listed", unnamed).with(simcluster.Only("/replicasets", from(2, plainStatus(503)))).
 			expect("inconclusive", 3, "ERR INCONCLUSIVE .*: deployment shop has a new pod template; checked abc"),
 		changedDuring("a new version whose list gets no response", unnamed).with(simcluster.Only("/replicasets", from(2, simcluster.Hang()))).
@@ -246,6 +248,6 @@ func workloadRows() []row {
 		// Each request is in time, the whole check is not.
 		ofWorkload("a check of three requests that takes 12 s", deployment, "API_GRACE=0").with(slowly(4*time.Second)).
 			expect("inconclusive", 3, "ERR INCONCLUSIVE .*: the pods were never observed .*no response within 9s"),
-		ofWorkload("a check of three requests that takes 6 s", deployment).with(slowly(2*time.Second)).expect("pass", 0, "INF PASS "),
+		ofWorkload("a check of three requests that takes 3 s", deployment).with(slowly(time.Second)).expect("pass", 0, "INF PASS "),
 	)
 }
