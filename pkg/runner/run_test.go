@@ -323,6 +323,8 @@ func TestFailedChecks(t *testing.T) {
 			""},
 		{"the final check goes on until the streak's grace has passed, not longer", world{fails: between(15*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 10 * s }),
 			runner.Inconclusive, 25 * s, runner.Unobserved},
+		{"an attempt that outlasts the grace is followed by the last one", world{takes: constantly(4 * s), fails: between(0, always, refused)},
+			quick(func(p *runner.Plan) { p.APIGrace = 6 * s }), runner.Inconclusive, 12 * s, runner.Unobserved},
 		{"without grace, one failure ends the run", world{fails: between(2*s, always, refused)}, quick(func(p *runner.Plan) { p.APIGrace = 0 }), runner.Inconclusive, 2 * s,
 			runner.Unobserved},
 		{"a failure after the limit was reached changes nothing", world{pods: crashingAt(0, 0, 1*s), fails: between(2*s, always, refused)}, quick(nil), runner.Fail, 1 * s,
@@ -370,6 +372,14 @@ func TestFailedChecks(t *testing.T) {
 			}
 			if a.Elapsed > test.plan.Latest() {
 				t.Errorf("took %s, above the bound %s", a.Elapsed, test.plan.Latest())
+			}
+			for _, event := range a.events {
+				if failed, ok := event.(runner.CheckFailed); ok && (failed.RetryIn < 0 || failed.GiveUpIn < 0) {
+					t.Errorf("a time in the past: %+v", failed)
+				}
+			}
+			if gap := a.Elapsed - a.LastSuccess; a.LongestGap < gap {
+				t.Errorf("the longest gap is %s, but no check has succeeded in the last %s", a.LongestGap, gap)
 			}
 		})
 	}
