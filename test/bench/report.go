@@ -20,7 +20,7 @@ func (r Results) writeReport(folder string) error {
 	}
 	var page strings.Builder
 	fmt.Fprintf(&page, "# Results\n\nWritten by the suite. [README.md](README.md) says how each figure is measured.\n"+
-		"Machine: %s. The whole run took %s.\n\n", r.Machine, r.Took)
+		"Machine: %s. The last complete run took %s.\n\n", r.Machine, r.Took)
 	if r.Quick {
 		page.WriteString("**This was a quick run, to try the suite: fewer pods and runs.**\n\n")
 	}
