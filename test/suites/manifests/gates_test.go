@@ -46,22 +46,37 @@ func TestPermissionIsToListPodsInOneNamespace(t *testing.T) {
 	getWorkloads := rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets"}, Verbs: []string{"get"}}
 	getRollouts := rbacv1.PolicyRule{APIGroups: []string{"argoproj.io"}, Resources: []string{"rollouts"}, Verbs: []string{"get"}}
 	listVersions := rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{"replicasets", "controllerrevisions"}, Verbs: []string{"list"}}
+	bound := func(objects map[string]any, name, kind, role string) {
+		t.Helper()
+		binding := get[*rbacv1.RoleBinding](t, objects, "RoleBinding/"+name)
+		subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: serviceAccountName}}
+		if want := (rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: role}); binding.RoleRef != want || !reflect.DeepEqual(binding.Subjects, subjects) {
+			t.Errorf("%s is of %+v to %+v", name, binding.RoleRef, binding.Subjects)
+		}
+	}
 	for _, folder := range []string{"base", "argo-rollouts"} {
-		for component, rules := range map[string][]rbacv1.PolicyRule{
-			"require-ready": {listPods},
-			"crash-logs":    {listPods, readLogs},
-			"workload":      {listPods, getWorkloads, getRollouts, listVersions},
+		for component, want := range map[string]struct {
+			role  string // of the component; empty: none
+			rules []rbacv1.PolicyRule
+		}{
+			"require-ready": {},
+			"crash-logs":    {"read-pod-logs", []rbacv1.PolicyRule{readLogs}},
+			"workload":      {"read-workloads", []rbacv1.PolicyRule{getWorkloads, getRollouts, listVersions}},
 		} {
 			objects := buildWith(t, folder, component)
 			role := get[*rbacv1.ClusterRole](t, objects, "ClusterRole/"+clusterRoleName)
-			if !reflect.DeepEqual(role.Rules, rules) || role.AggregationRule != nil {
-				t.Errorf("%s with %s: the role is %+v, want exactly %+v", folder, component, role.Rules, rules)
+			if !reflect.DeepEqual(role.Rules, []rbacv1.PolicyRule{listPods}) || role.AggregationRule != nil {
+				t.Errorf("%s with %s: the ClusterRole is %+v, want exactly %+v", folder, component, role.Rules, listPods)
 			}
-			binding := get[*rbacv1.RoleBinding](t, objects, "RoleBinding/"+roleBindingName)
-			subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: serviceAccountName}}
-			if want := (rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: clusterRoleName}); binding.RoleRef != want || !reflect.DeepEqual(binding.Subjects, subjects) {
-				t.Errorf("%s with %s: the binding is of %+v to %+v", folder, component, binding.RoleRef, binding.Subjects)
+			bound(objects, roleBindingName, "ClusterRole", clusterRoleName)
+			if want.role == "" {
+				continue
 			}
+			// A Role of the namespace: an apply in another one, without the component, takes nothing from it.
+			if role := get[*rbacv1.Role](t, objects, "Role/"+want.role); !reflect.DeepEqual(role.Rules, want.rules) {
+				t.Errorf("%s with %s: the Role is %+v, want exactly %+v", folder, component, role.Rules, want.rules)
+			}
+			bound(objects, want.role+"-binding", "Role", want.role)
 		}
 	}
 }

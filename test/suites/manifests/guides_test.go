@@ -167,8 +167,8 @@ func TestExamplesNameTheWorkload(t *testing.T) {
 		if cfg.Workload.String() != workload || cfg.Selector != nil || image != "registry.shop.example/crashcheck:v0.1.0" || job.Namespace != "shop" {
 			t.Errorf("%s: the Job runs %s in namespace %s with %+v, want WORKLOAD=%s", folder, image, job.Namespace, cfg, workload)
 		}
-		if role := get[*rbacv1.ClusterRole](t, objects, "ClusterRole/"+clusterRoleName); len(role.Rules) != 4 {
-			t.Errorf("%s: the role is %+v, want that of the component workload", folder, role.Rules)
+		if role := get[*rbacv1.Role](t, objects, "Role/read-workloads"); len(role.Rules) != 3 {
+			t.Errorf("%s: the Role is %+v, want that of the component workload", folder, role.Rules)
 		}
 	}
 	job := get[*batchv1.Job](t, build(t, docsExamples+"/argo-cd"), "Job/"+jobName)
