@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	gojson "encoding/json"
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +27,8 @@ const (
 	workloadTimeout = 10 * time.Second
 	// maxWorkloadBytes bounds each response about a workload. A list has 10 old versions by default, each of less than 1.5 MiB.
 	maxWorkloadBytes = 16 << 20
+	// maxObjects bounds such a list, because an object takes much more memory than {} takes of a response.
+	maxObjects = 2000
 	// rolloutSettles is how long the status of a Rollout has to stay the same. With a new pod template and another number of
 	// replicas, and after an abort, Argo Rollouts updates status.observedGeneration before status.currentPodHash and status.abort
 	// (syncReplicasOnly and patchCondition in its rollout/sync.go), and nothing else says that these are still the old ones. On a
@@ -171,7 +176,7 @@ func (w *Workload) versionOf(ctx context.Context, object *workloadObject) (Versi
 	var version Version
 	switch w.kind {
 	case "deployment":
-		var sets appsv1.ReplicaSetList
+		var sets objectList[appsv1.ReplicaSet]
 		if err := w.list(ctx, replicaSets, selector, "ReplicaSetList", &sets); err != nil {
 			return Version{}, err
 		}
@@ -179,7 +184,7 @@ func (w *Workload) versionOf(ctx context.Context, object *workloadObject) (Versi
 	case "statefulset":
 		version = statefulSetVersion(object)
 	case "daemonset":
-		var revisions appsv1.ControllerRevisionList
+		var revisions objectList[appsv1.ControllerRevision]
 		if err := w.list(ctx, controllerRevisions, selector, "ControllerRevisionList", &revisions); err != nil {
 			return Version{}, err
 		}
@@ -216,6 +221,38 @@ func (w *Workload) read(ctx context.Context) (*workloadObject, error) {
 		err = fmt.Errorf("invalid %s: it has name %q and UID %q", kind.kind, object.Name, object.UID)
 	}
 	return object, err
+}
+
+// objectList is a list of the API.
+type objectList[T any] struct {
+	metav1.TypeMeta
+	metav1.ListMeta `json:"metadata"`
+	Items           limited[T] `json:"items"`
+}
+
+// limited are the items of a list: at most maxObjects.
+type limited[T any] []T
+
+func (l *limited[T]) UnmarshalJSON(text []byte) error {
+	in := json.NewDecoderCaseSensitivePreserveInts(bytes.NewReader(text))
+	start, err := in.Token()
+	switch {
+	case err != nil || start == nil: // null is an empty list
+		return err
+	case start != gojson.Delim('['):
+		return errors.New("items is not a list")
+	}
+	for in.More() {
+		if len(*l) == maxObjects {
+			return fmt.Errorf("more than %d objects", maxObjects)
+		}
+		var item T
+		if err := in.Decode(&item); err != nil {
+			return err
+		}
+		*l = append(*l, item)
+	}
+	return nil
 }
 
 // list reads the objects that a selector matches.

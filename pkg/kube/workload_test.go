@@ -341,6 +341,8 @@ func TestAnInvalidResponseAboutAWorkloadIsAnError(t *testing.T) {
 		"no resourceVersion":  {ok(strings.Replace(list, `"resourceVersion":"9"`, `"x":"9"`, 1)), "invalid ReplicaSetList: no metadata.resourceVersion", 0},
 		"a continue token":    {ok(string(asJSON(t, incomplete))), "incomplete ReplicaSetList: metadata.continue is set", 0},
 		"data after the list": {ok(list + `]`), "invalid ReplicaSetList: invalid character ']'", 0},
+		"too many objects":    {ok(strings.Replace(list, `"items":[`, `"items":[`+strings.Repeat("{},", maxObjects), 1)), "invalid ReplicaSetList: more than 2000 objects", 0},
+		"items not a list":    {ok(`{"kind":"ReplicaSetList","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"},"items":{}}`), "invalid ReplicaSetList: items is not a list", 0},
 		"a 404":               {answer(404, mediaJSON, []byte(notFound)), "list replicasets: 404 Not Found", 404},
 		"401":                 {status(401), rule("replicasets", "list"), 401},
 		"403":                 {answer(403, mediaJSON, []byte(forbidden)), rule("replicasets", "list"), 403},
