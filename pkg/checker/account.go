@@ -81,7 +81,7 @@ func (a *account) discount(seen containerSighting, rise int64, killed bool) {
 	if a.pendingIgnored && left > 0 {
 		add(a.ignoredID) // what was pending is in restartCount now
 	}
-	if killed && left > 0 {
+	if killed {
 		add("")
 	}
 	if !seen.lastIgnored || a.discounts >= seen.restarts {

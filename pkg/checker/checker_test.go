@@ -312,6 +312,7 @@ func TestTheStateOfEachPod(t *testing.T) {
 		{"a pod whose second container has no status has not", pod(inSpec("app", "web"), up), checker.Tally{Active: 1, NotReady: web, NotRun: web}},
 		{"an ignored container need not start", pod(inSpec("app", "ignored"), up, main("ignored", 0, stuck("ContainerCreating", "")), ready(yes, yes, "")),
 			checker.Tally{Ran: 1, Present: 1, Active: 1}},
+		{"an ignored container need not have a status", pod(inSpec("app", "ignored"), up, ready(yes, yes, "")), checker.Tally{Ran: 1, Present: 1, Active: 1}},
 		{"if all are ignored, one that has started is enough", pod(inSpec("ignored"), main("ignored", 0, running("a")), ready(yes, yes, "")),
 			checker.Tally{Ran: 1, Present: 1, Active: 1}},
 		{"if all are ignored, and none has started, it has not", pod(inSpec("ignored"), main("ignored", 0, stuck("ContainerCreating", "")), ready(yes, yes, "")),

@@ -99,6 +99,16 @@ func TestIgnoredExitCodesAreDiscounted(t *testing.T) {
 			{pod(main("app", 0, running("c"))), 1},
 			{pod(main("app", 1, running("d"), last("c", 1))), 2},
 		}},
+		{"after a reset, a termination that restartCount does not include hides no crash", []step{
+			{pod(main("app", 1, running("b"), last("a", onPurpose))), 0},
+			{pod(main("app", 0, running("c"), last("b", onPurpose))), 0},
+			{pod(main("app", 0, terminated("c", 1))), 1},
+		}},
+		{"without a containerID, a termination that stays visible hides no crash", []step{
+			{pod(main("app", 2, running("c"), last("", onPurpose))), 1},
+			{pod(main("app", 2, running("c"), last("", onPurpose))), 1},
+			{pod(main("app", 2, terminated("c", 1), last("", onPurpose))), 2},
+		}},
 		{"a pod that is being deleted keeps its discounts", []step{
 			{pod(main("app", 1, terminated("b", onPurpose), last("a", onPurpose))), 0},
 			{pod(deleted, main("app", 1, terminated("b", onPurpose), last("a", onPurpose))), 0},
@@ -147,6 +157,10 @@ func restartsAll(name string, exitCode int32) func(*corev1.Pod) {
 
 func TestRestartAllContainersIsOneCrash(t *testing.T) {
 	rule := restartsAll("trigger", 7)
+	notIn := func(p *corev1.Pod) {
+		restartsAll("trigger", 0)(p)
+		p.Spec.Containers[0].RestartPolicyRules[1].ExitCodes.Operator = corev1.ContainerRestartRuleOnExitCodesOpNotIn
+	}
 	tests := []struct {
 		claim string
 		steps []step
@@ -189,6 +203,14 @@ func TestRestartAllContainersIsOneCrash(t *testing.T) {
 			{pod(rule, main("steady", 1, running("b")), main("trigger", 1, running("u"))), 1},
 			{pod(rule, main("steady", 2, restarted), main("trigger", 2, restarted)), 2},
 		}, "steady:1 trigger:1"},
+		{"each event is one, although only the first trigger was seen", []step{
+			{pod(rule, main("trigger", 0, terminated("t", 7))), 1},
+			{pod(rule, main("trigger", 2, restarted)), 2},
+		}, "trigger:2"},
+		{"an exit code that a rule does not list can trigger it", []step{
+			{pod(notIn, main("steady", 0, running("a")), main("trigger", 0, terminated("t", 7))), 1},
+			{pod(notIn, main("steady", 1, restarted), main("trigger", 1, restarted)), 1},
+		}, "trigger:1"},
 		{"crashes beside it count", []step{
 			{pod(rule, main("steady", 0, terminated("a", 1)), main("trigger", 0, running("t"))), 1},
 			{pod(rule, main("steady", 2, restarted), main("trigger", 1, restarted)), 2},

@@ -371,6 +371,10 @@ func TestTheTerminationOfACrashIsNotAnotherOne(t *testing.T) {
 		{"an init container that has completed shows how it crashed before", []*corev1.Pod{
 			pod(initial("migrate", 3, terminated("d", 0), last("c", 9))),
 		}, "exit code 9"},
+		{"a termination that becomes visible later is shown", []*corev1.Pod{
+			pod(main("app", 1, running("b"))),
+			pod(main("app", 1, running("b"), last("a", 137))),
+		}, "exit code 137"},
 		{"a crash whose termination is not visible is unknown", []*corev1.Pod{
 			pod(main("app", 1, terminated("b", 137))),
 			pod(main("app", 5, running("f"))),
