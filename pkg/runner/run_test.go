@@ -367,6 +367,8 @@ func TestFailedChecks(t *testing.T) {
 		{"requests without a response use up the grace", world{takes: constantly(always / 4)}, plan(nil), runner.Inconclusive, 69 * s, runner.Unobserved},
 		{"a response that takes longer than the grace leaves no time for another", world{takes: constantly(always / 4)}, plan(func(p *runner.Plan) { p.APIGrace = 0 }),
 			runner.Inconclusive, 9 * s, runner.Unobserved},
+		{"an attempt that has used up the time for the last one is the last one", world{takes: constantly(always / 4)}, plan(func(p *runner.Plan) { p.APIGrace = s }),
+			runner.Inconclusive, 10 * s, runner.Unobserved},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
