@@ -289,7 +289,7 @@ func TestWarnings(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		{"COUNT takes precedence over DURATION", environ("COUNT=3"), []string{"DURATION is ignored because COUNT is set: the run ends after 3 checks"}},
+		{"COUNT takes precedence over DURATION", environ("COUNT=3"), []string{"DURATION is ignored because COUNT is set to 3"}},
 		{"MAX_DURATION belongs to COUNT", environ("MAX_DURATION=5"), []string{"MAX_DURATION is ignored because COUNT is not set: the run ends after DURATION"}},
 		{"HASH_LABEL belongs to HASH", environ("HASH", "HASH_LABEL=a", "SELECTOR=a=b"), []string{"HASH_LABEL is ignored because HASH is not set"}},
 		{"misspelt variables", environ("REQUIREREADY=on", "REQUIRE-READY=on"), []string{

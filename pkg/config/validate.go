@@ -196,7 +196,7 @@ func selectors(c Config) []labels.Selector {
 func ignored(c Config, v validation) []string {
 	var warnings []string
 	if c.Count > 0 && v.isGiven("DURATION") {
-		warnings = append(warnings, fmt.Sprintf("DURATION is ignored because COUNT is set: the run ends after %d checks", c.Count))
+		warnings = append(warnings, fmt.Sprintf("DURATION is ignored because COUNT is set to %d", c.Count))
 	}
 	if c.Count == 0 && !v.failed("COUNT") && v.isGiven("MAX_DURATION") {
 		warnings = append(warnings, "MAX_DURATION is ignored because COUNT is not set: the run ends after DURATION")

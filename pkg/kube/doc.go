@@ -15,7 +15,7 @@
 //     resourceVersion, no continue token, a UID in each pod, and nothing after its end. Every other response is an error.
 //   - Workloads and their versions are accepted as strictly: a complete object or list of the right kind, with a
 //     resourceVersion. Only a Status of the API server with code 404 means that a workload does not exist. Each of these
-//     requests ends after 10 s, and each response has at most 16 MiB.
+//     requests ends after 10 s, and each response has at most 8 MiB.
 //   - A list is consistent: the request sets neither resourceVersion nor limit.
 //   - One call makes one request, or two for a workload. It is not retried, and it does not follow redirects, because the token must not reach
 //     another host. (net/http repeats a request only if a kept-alive connection was closed before any of the response

@@ -26,7 +26,7 @@ const (
 	// workloadTimeout bounds each request about a workload.
 	workloadTimeout = 10 * time.Second
 	// maxWorkloadBytes bounds each response about a workload. A list has 10 old versions by default, each of less than 1.5 MiB.
-	maxWorkloadBytes = 16 << 20
+	maxWorkloadBytes = 8 << 20
 	// maxObjects bounds such a list, because an object takes much more memory than {} takes of a response.
 	maxObjects = 2000
 	// rolloutSettles is how long the status of a Rollout has to stay the same. With a new pod template and another number of

@@ -309,7 +309,7 @@ func TestAnInvalidResponseAboutAWorkloadIsAnError(t *testing.T) {
 		"a Status that says Success":         {ok(`{"kind":"Status","apiVersion":"v1","metadata":{"resourceVersion":"1"}}`), `kind "Status"`, 0},
 		"a Table":                            {ok(`{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"1"}}`), `kind "Table"`, 0},
 		"a body that is cut off":             {cutOff, "unexpected EOF", 0},
-		"a body that is too large":           {endless, "more than 16 MiB", 0},
+		"a body that is too large":           {endless, "more than 8 MiB", 0},
 		"204":                                {answer(204, "", nil), "204 No Content", 204},
 		"206":                                {answer(206, mediaJSON, []byte(object)), "206 Partial Content", 206},
 		"a redirect":                         {answer(302, "", nil), "redirects are refused", 302},

@@ -86,7 +86,7 @@ func stepRows(s step) []row {
 		s.permanent("an HTML login page of a proxy", simcluster.Answer(200, "text/html", `<html></html>`), invalid+`unsupported content type "text/html"`),
 		s.permanent("204 No Content", simcluster.Answer(204, asJSON, ``), "204 No Content"),
 		s.permanent("an empty 200", simcluster.Answer(200, asJSON, ``), invalid+"empty response body"),
-		s.permanent("a body without end", endless("", func(int) string { return strings.Repeat(" ", 1<<20) }), invalid+"more than 16 MiB|no response within", "API_GRACE=0"),
+		s.permanent("a body without end", endless("", func(int) string { return strings.Repeat(" ", 1<<20) }), invalid+"more than 8 MiB|no response within", "API_GRACE=0"),
 		s.permanent("404 without a Status", plainStatus(404), "404 Not Found"),
 		s.permanent("302 to another host", withHeader(302, "Location", "https://other.invalid/"), `redirects are refused, .*302 to host "other.invalid"`),
 	}
