@@ -51,25 +51,6 @@ func TestLabelsOfRolloutsAndDeployments(t *testing.T) {
 	})
 }
 
-func TestLabelStaysOnceItHasMatched(t *testing.T) {
-	t.Parallel()
-	namespace := newNamespace(t, nil)
-	const hash = "6c9d7f"
-	deployed := paperPod(t, namespace, "of-deployment", map[string]string{deploymentLabel: hash})
-	setRestarts(t, deployed, 3)
-
-	run := startGate(t, environment(namespace, map[string]string{
-		"HASH": hash, "COUNT": "1000", "MAX_DURATION": "120", "CRASH_LIMIT": "4",
-	}))
-	logged(t, run, deployed.Name)
-	// Under the other label, nine crashes more: they are another release's.
-	setRestarts(t, paperPod(t, namespace, "of-rollout", map[string]string{rolloutsLabel: hash}), 9)
-	setRestarts(t, latest(t, deployed.Namespace, deployed.Name), 4)
-	result := finish(t, run, gate.Fail)
-	wantSelector(t, result, deploymentLabel+"="+hash)
-	wantCounts(t, result, 4, 1)
-}
-
 // It keeps the API server busy, so it does not run together with other tests.
 func TestListOf5000Pods(t *testing.T) {
 	namespace := newNamespace(t, nil)

@@ -82,30 +82,6 @@ func TestMissingPermissions(t *testing.T) {
 		result := runGate(t, environ, gate.Inconclusive)
 		wantDenied(t, result, namespace)
 	})
-	t.Run("a shorter API_GRACE is kept", func(t *testing.T) {
-		t.Parallel()
-		namespace, environ := setUp(t)
-		environ["API_GRACE"] = "2"
-		result := runGate(t, environ, gate.Inconclusive)
-		if result.Took > 5*time.Second {
-			t.Errorf("it took %s", result.Took)
-		}
-		wantMessage(t, result, namespace)
-	})
-	t.Run("the right to get and watch pods does not help", func(t *testing.T) {
-		t.Parallel()
-		namespace, environ := setUp(t)
-		allow(t, namespace, "nobody", podRule("get", "watch"))
-		result := runGate(t, environ, gate.Inconclusive)
-		wantDenied(t, result, namespace)
-	})
-	t.Run("the right to list pods is enough", func(t *testing.T) {
-		t.Parallel()
-		namespace, environ := setUp(t)
-		allow(t, namespace, "nobody", podRule("list"))
-		result := runGate(t, environ, gate.Pass)
-		wantCounts(t, result, 2, 1)
-	})
 	t.Run("a binding that comes a moment late is waited for", func(t *testing.T) {
 		t.Parallel()
 		namespace, environ := setUp(t)
