@@ -46,7 +46,9 @@ func TestLabelsOfRolloutsAndDeployments(t *testing.T) {
 		selector := deploymentLabel + " in (" + hash + ")"
 		result := runGate(t, environment(namespace, map[string]string{"SELECTOR": selector}), gate.Pass)
 		wantCounts(t, result, 7, 1)
-		result = runGate(t, environment(namespace, map[string]string{"HASH": hash, "SELECTOR": selector}), gate.Inconclusive)
+		result = runGate(t, environment(namespace, map[string]string{"HASH": hash, "SELECTOR": selector}), gate.Pass)
+		wantCounts(t, result, 7, 1)
+		result = runGate(t, environment(namespace, map[string]string{"HASH": hash, "SELECTOR": "app=other"}), gate.Inconclusive)
 		wantCounts(t, result, 0, 0)
 	})
 }
