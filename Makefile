@@ -9,7 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE   ?= registry.example.com/crashcheck:$(VERSION)
 GO      ?= go
 
-# The product and its unit tests are one module. What tests it from outside is in modules of its own.
+# The product and its unit tests are one module. The suites that test it from outside are separate modules.
 MODULES = . test/suites test/e2e test/bench
 
 .DEFAULT_GOAL := help
@@ -46,7 +46,7 @@ readme: ## follow the README: run its commands in a fresh clone
 library: ## use the packages from another module, as the README shows
 	$(GO) run ./test/library
 
-# The wrapper starts the emulator, so binfmt_misc does not have to know it.
+# The wrapper starts the emulator, so binfmt_misc does not need an entry for it.
 .PHONY: arm64
 arm64: build ## build the image for arm64 and run its binary in an emulator: demo, recorded streams (Linux, root)
 	@mkdir -p bin/arm64
@@ -57,17 +57,17 @@ arm64: build ## build the image for arm64 and run its binary in an emulator: dem
 	$(GO) run ./test/arm64 bin/crashcheck bin/arm64/crashcheck
 
 .PHONY: faults
-faults: ## print the table of simulated faults and what crashcheck makes of each (Linux)
+faults: ## print the table of simulated faults with the verdict of each (Linux)
 	cd test/suites/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -table
 
 SOAK ?= 30s
 
 .PHONY: soak
-soak: ## inject random faults into many runs for SOAK (Linux)
+soak: ## inject random faults into many runs, for the time SOAK (Linux)
 	cd test/suites/faults && $(GO) test -count=1 -run '^TestSoak$$' -timeout 60m -v -args -soak $(SOAK)
 
 .PHONY: bench
-bench: ## measure crashcheck and its alternatives on a real API server (Linux, root; a quarter of an hour)
+bench: ## measure crashcheck and its alternatives on a real API server (Linux, root; 15 min)
 	cd test/bench && $(GO) run .
 
 .PHONY: bench-test
@@ -80,7 +80,7 @@ microbench: ## run the Go benchmarks
 
 # The end-to-end tests run as root. See test/e2e/README.md.
 .PHONY: e2e
-e2e: ## run the end-to-end tests on a real control plane, node and Argo Rollouts (Linux, root; KUBECONFIG: on that cluster)
+e2e: ## run the end-to-end tests on a real control plane, node and Argo Rollouts (Linux, root; if KUBECONFIG is set: on that cluster)
 	cd test/e2e && $(GO) test -count=1 -timeout 60m .
 
 .PHONY: e2e-oldest
@@ -147,5 +147,5 @@ dist: ## build the binaries of a release, and their checksums, into bin/dist
 	@cd bin/dist && sha256sum crashcheck-* | tee checksums.txt
 
 .PHONY: clean
-clean: ## remove the results of the targets above
+clean: ## remove the files that the other targets have built
 	rm -rf bin

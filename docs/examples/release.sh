@@ -4,7 +4,8 @@
 #   release.sh NAMESPACE DEPLOYMENT MANIFESTS GATE
 #
 # MANIFESTS is the file or folder to apply. GATE is the folder of a kustomization over deploy/base whose WORKLOAD is the
-# Deployment. crashcheck finds the version that has just been applied, also if the replicas change together with it.
+# Deployment. crashcheck finds the version that the script applies, even if the number of replicas changes at the same
+# time.
 #
 # The exit code is that of the gate (0: pass, 1: fail, 2: invalid, 3: inconclusive, 4: not ready, 143: interrupted), or 100
 # if there is no verdict: kubectl failed, the gate could not start, or its Job exceeded its deadline.
@@ -69,9 +70,9 @@ if [ "$code" -eq 0 ]; then
   exit 0
 fi
 
-# 5. Roll back to the revision from before the release. Compare the pod templates to find out whether there is a new one:
-# the controller sets the new revision a moment later. If the release changed nothing, a plain "rollout undo" would go
-# back to an older version.
+# 5. Roll back to the revision from before the release. Compare the pod templates to find out whether there is a new
+# one: the controller sets the new revision a moment later. If the release changed nothing, "rollout undo" without a
+# revision would go back to an older version.
 if [ -z "$revision" ] || [ "$template" = "$(field .spec.template)" ]; then
   echo "release: the gate did not pass (exit code $code), and there is no other revision to roll back to"
 else
