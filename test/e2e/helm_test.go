@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,68 +28,73 @@ var helmComponent = build.Component{
 	Stamp:     []string{"helm.sh/helm/v4/internal/version.version=%v"},
 }
 
-// TestHelmChart releases docs/examples/helm with helm: an install, a good upgrade, and upgrades whose pods crash.
+// TestHelmChart releases docs/examples/helm with the commands of docs/helm.md: an install, a good upgrade, and upgrades whose
+// pods crash.
 func TestHelmChart(t *testing.T) {
 	needsLocalImages(t)
-	t.Parallel()
+	// Before other tests run: a build takes minutes, and both processors.
 	bin, err := helmComponent.Build(t.Context(), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const name = "shop"
-	h := helm{binary: filepath.Join(bin, "helm"), namespace: newNamespace(t, nil), chart: chartForThisNode(t)}
+	t.Parallel()
+	commands := blocks(string(readFile(t, filepath.Join(docsFolder(t), "helm.md"))), "sh")
+	if len(commands) != 2 {
+		t.Fatalf("docs/helm.md has %d blocks of commands, this test knows 2", len(commands))
+	}
+	withRollback, inPipeline := commands[0], commands[1]
+	h := helm{bin: bin, namespace: newNamespace(t, nil), folder: t.TempDir()}
+	h.createChart(t)
 
-	h.run(t, true, "install", name, h.chart, "--set", "env.VERSION=1")
-	h.wantRelease(t, name, 1, "deployed", "1")
-	h.wantHook(t, name, gate.Pass, "PASS: no crashes within ")
-
-	h.run(t, true, "upgrade", name, h.chart, "--set", "env.VERSION=2")
-	h.wantRelease(t, name, 2, "deployed", "2")
-	message := h.wantHook(t, name, gate.Pass, "PASS: no crashes within ")
-	if !strings.Contains(message, "checked version "+h.versionOf(t, name)+" of deployment/shop") {
-		t.Errorf("the termination message does not name the version:\n%s", message)
+	for revision := 1; revision <= 2; revision++ {
+		version := strconv.Itoa(revision)
+		h.setValues(t, map[string]string{"VERSION": version})
+		h.run(t, true, withRollback)
+		h.wantRelease(t, revision, "deployed", version)
+		message := h.wantHook(t, gate.Pass, "PASS: no crashes within ")
+		if !strings.Contains(message, "checked version "+h.hash(t)+" of deployment/shop") {
+			t.Errorf("the termination message does not name the version:\n%s", message)
+		}
 	}
 
-	// The new pods start, become available, and crash: helm waits for them, and only the hook notices.
-	crash := []string{"--set", "env.VERSION=3", "--set", "env.AFTER=4s", "--set-string", "env.CODE=3",
-		"--set", "crashcheck.duration=120", "--set", "crashcheck.limit=2"}
-	begun := time.Now()
-	output := h.run(t, false, append([]string{"upgrade", name, h.chart, "--rollback-on-failure", "--timeout", "8m"}, crash...)...)
-	t.Logf("the crashing upgrade was rolled back after %s:\n%s", time.Since(begun).Round(time.Second), output)
+	// The new pods become available, and crash later: Helm's wait does not notice, the hook does.
+	h.setValues(t, map[string]string{"VERSION": "3", "AFTER": "15s", "CODE": "3"})
+	output := h.run(t, false, withRollback)
 	for _, text := range []string{"post-upgrade hooks failed", "rolled back", `\"verdict\":\"fail\"`} {
 		if !strings.Contains(output, text) {
 			t.Errorf("helm does not say %q:\n%s", text, output)
 		}
 	}
-	h.wantRelease(t, name, 4, "deployed", "2")
-	if history := h.history(t, name); history[3].Status != "failed" {
+	h.wantRelease(t, 4, "deployed", "2")
+	if history := h.history(t); history[3].Status != "failed" {
 		t.Errorf("revision 3 is %s, want failed", history[3].Status)
 	}
-	message = h.wantHook(t, name, gate.Fail, "FAIL: 2 crashes in ")
-	t.Log(message)
+	t.Log(h.wantHook(t, gate.Fail, "FAIL: "))
 
-	// Without --rollback-on-failure, the upgrade fails and the pods stay.
-	h.run(t, false, append([]string{"upgrade", name, h.chart}, crash...)...)
-	h.wantRelease(t, name, 5, "failed", "3")
+	// They crash at startup. Without Helm's wait, the hook runs at once.
+	h.setValues(t, map[string]string{"VERSION": "4", "AFTER": "0s", "CODE": "4"})
+	h.run(t, false, inPipeline)
+	h.wantRelease(t, 6, "deployed", "2")
+	if history := h.history(t); history[5].Status != "failed" {
+		t.Errorf("revision 5 is %s, want failed", history[5].Status)
+	}
+	t.Log(h.wantHook(t, gate.Fail, "FAIL: "))
 }
 
-// helm runs helm in a namespace.
-type helm struct{ binary, namespace, chart string }
+// helm runs helm as a user whose folder has the chart "shop". The release is called shop too.
+type helm struct{ bin, namespace, folder string }
 
-// run runs helm, which has to succeed or not to, and returns what it prints.
-func (h helm) run(t *testing.T, succeeds bool, args ...string) string {
+// run runs commands of a guide, which have to succeed or not to, and returns what they print.
+func (h helm) run(t *testing.T, succeeds bool, commands string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), h.binary, append(args, "--namespace", h.namespace)...)
-	home := t.TempDir()
-	cmd.Env = []string{
-		"KUBECONFIG=" + the.kubeconfig,
-		"HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home, "HELM_DATA_HOME=" + home,
+	environment := append(clusterEnvironment(), "PATH="+h.bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	begun := time.Now()
+	code, output := shell(t, h.folder, environment, strings.ReplaceAll(commands, "--namespace shop", "--namespace "+h.namespace))
+	if (code == 0) != succeeds {
+		t.Fatalf("%s\n%s\nexit code %d", commands, output, code)
 	}
-	out, err := cmd.CombinedOutput()
-	if (err == nil) != succeeds {
-		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	t.Logf("exit code %d after %s: %s", code, time.Since(begun).Round(time.Second), commands)
+	return output
 }
 
 // helmRevision is an entry of a release's history.
@@ -99,10 +104,10 @@ type helmRevision struct {
 }
 
 // history returns the revisions by number.
-func (h helm) history(t *testing.T, name string) map[int]helmRevision {
+func (h helm) history(t *testing.T) map[int]helmRevision {
 	t.Helper()
 	var entries []helmRevision
-	if err := json.Unmarshal([]byte(h.run(t, true, "history", name, "--output", "json")), &entries); err != nil {
+	if err := json.Unmarshal([]byte(h.run(t, true, "helm history shop --namespace shop --output json")), &entries); err != nil {
 		t.Fatal(err)
 	}
 	byNumber := map[int]helmRevision{}
@@ -113,13 +118,13 @@ func (h helm) history(t *testing.T, name string) map[int]helmRevision {
 }
 
 // wantRelease wants the last revision to be this one, and the Deployment to have this image and VERSION.
-func (h helm) wantRelease(t *testing.T, name string, revision int, status, version string) {
+func (h helm) wantRelease(t *testing.T, revision int, status, version string) {
 	t.Helper()
-	history := h.history(t, name)
+	history := h.history(t)
 	if len(history) != revision || history[revision].Status != status {
 		t.Fatalf("the history is %+v, want revision %d %s", history, revision, status)
 	}
-	deployment, err := the.client.AppsV1().Deployments(h.namespace).Get(t.Context(), name, metav1.GetOptions{})
+	deployment, err := the.client.AppsV1().Deployments(h.namespace).Get(t.Context(), "shop", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,12 +140,12 @@ func (h helm) wantRelease(t *testing.T, name string, revision int, status, versi
 	}
 }
 
-// versionOf is the hash of the Deployment's pods, which are all of one version.
-func (h helm) versionOf(t *testing.T, name string) string {
+// hash is the hash of the Deployment's pods, which are all of one version.
+func (h helm) hash(t *testing.T) string {
 	t.Helper()
 	hash := ""
 	eventually(t, "the Deployment has pods of one version", patience, func(ctx context.Context) error {
-		pods, err := the.client.CoreV1().Pods(h.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + name})
+		pods, err := the.client.CoreV1().Pods(h.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=shop"})
 		if err != nil {
 			return err
 		}
@@ -158,9 +163,9 @@ func (h helm) versionOf(t *testing.T, name string) string {
 }
 
 // wantHook wants the hook's Job to have ended so, and returns its termination message.
-func (h helm) wantHook(t *testing.T, name string, exitCode int32, message string) string {
+func (h helm) wantHook(t *testing.T, exitCode int32, message string) string {
 	t.Helper()
-	job := name + "-crashcheck"
+	const job = "shop-crashcheck"
 	pods, err := the.client.CoreV1().Pods(h.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + job})
 	if err != nil {
 		t.Fatal(err)
@@ -180,11 +185,10 @@ func (h helm) wantHook(t *testing.T, name string, exitCode int32, message string
 	return ended.Message
 }
 
-// chartForThisNode is a copy of docs/examples/helm with what this node needs: its images, short times, and a Job that reaches
-// the API server.
-func chartForThisNode(t *testing.T) string {
+// createChart copies docs/examples/helm, with what this node needs in the templates.
+func (h helm) createChart(t *testing.T) {
 	t.Helper()
-	chart := t.TempDir()
+	chart := filepath.Join(h.folder, "shop")
 	if err := os.CopyFS(chart, os.DirFS(filepath.Join(examplesFolder(t), "helm"))); err != nil {
 		t.Fatal(err)
 	}
@@ -194,19 +198,26 @@ func chartForThisNode(t *testing.T) string {
 	replaceIn(t, filepath.Join(chart, "templates", "deployment.yaml"),
 		"          image: {{ .Values.image }}\n", "          image: {{ .Values.image }}\n          imagePullPolicy: Never\n",
 		"      containers:\n", "      terminationGracePeriodSeconds: 1\n      containers:\n")
+}
+
+// setValues sets the values of the chart: this node's images, this environment of the crasher, and a window that a bad release
+// ends early.
+func (h helm) setValues(t *testing.T, environment map[string]string) {
+	t.Helper()
 	var values map[string]any
-	path := filepath.Join(chart, "values.yaml")
-	parse(t, readFile(t, path), &values)
-	values["image"] = cluster.CrasherImage
+	parse(t, readFile(t, filepath.Join(examplesFolder(t), "helm", "values.yaml")), &values)
+	values["image"], values["env"] = cluster.CrasherImage, environment
 	settings := values["crashcheck"].(map[string]any)
-	settings["image"], settings["interval"], settings["duration"] = cluster.GateImage, 1, 15
-	environment := map[string]string{}
-	for _, variable := range loopbackEnv() {
-		environment[variable.Name] = variable.Value
+	settings["image"], settings["interval"], settings["duration"], settings["limit"] = cluster.GateImage, 1, 8, 2
+	if environment["CODE"] != "" {
+		settings["duration"] = 120
 	}
-	settings["env"] = environment
-	write(t, path, marshal(t, values))
-	return chart
+	gateEnvironment := map[string]string{}
+	for _, variable := range loopbackEnv() {
+		gateEnvironment[variable.Name] = variable.Value
+	}
+	settings["env"] = gateEnvironment
+	write(t, filepath.Join(h.folder, "shop", "values.yaml"), marshal(t, values))
 }
 
 // replaceIn replaces texts that a file has once each.
