@@ -73,7 +73,7 @@ var verdictCases = map[string]verdictCase{
 	"a crashing native sidecar passes with IGNORE_CONTAINERS": {
 		replicas:    1,
 		pod:         withInit(container("proxy", ends("1s", "5"), sidecar), container("main")),
-		environment: map[string]string{"IGNORE_CONTAINERS": "proxy", "DURATION": "15"},
+		environment: map[string]string{"IGNORE_CONTAINERS": "proxy", "DURATION": "30"},
 		exitCode:    gate.Pass,
 	},
 	"a container that its liveness probe kills fails, although it exits with 0": {
@@ -132,7 +132,7 @@ var verdictCases = map[string]verdictCase{
 	"a pod that is not ready does not pass with REQUIRE_READY": {
 		replicas:    2,
 		pod:         mains(container("main", neverReady)),
-		environment: map[string]string{"DURATION": "10", "REQUIRE_READY": "yes"},
+		environment: map[string]string{"DURATION": "20", "REQUIRE_READY": "yes"},
 		exitCode:    gate.NotReady,
 	},
 	"a configuration that was not filled in is invalid": {

@@ -91,7 +91,7 @@ func TestREADMECommands(t *testing.T) {
 	})
 	t.Run("the Job runs to its verdict", func(t *testing.T) {
 		t.Parallel()
-		result := jobOfREADME(t, newNamespace(t, nil), "5", container("main", ready))
+		result := jobOfREADME(t, newNamespace(t, nil), "20", container("main", ready))
 		if !result.Complete || result.ExitCode != gate.Pass || result.Report.Verdict != "pass" || result.Report.Pods != 1 {
 			t.Errorf("want a pass over one pod, got %s", result)
 		}

@@ -257,7 +257,7 @@ func releaseFolder(t *testing.T, namespace string, environment map[string]string
 // useGate creates k8s/crashcheck in the folder, a gate for the Deployment of writeShop.
 func useGate(t *testing.T, folder, namespace string, environment map[string]string, operations ...map[string]any) {
 	t.Helper()
-	all := map[string]string{"WORKLOAD": "deployment/shop", "INTERVAL": "1", "DURATION": "4", "CRASH_LIMIT": "1"}
+	all := map[string]string{"WORKLOAD": "deployment/shop", "INTERVAL": "1", "DURATION": "20", "CRASH_LIMIT": "1"}
 	maps.Copy(all, environment)
 	patches := []map[string]any{jobPatch(t, all)}
 	if len(operations) > 0 {
