@@ -17,8 +17,8 @@ const (
 	logsBytes      = 64 << 10 // of each container
 )
 
-// crashLogs logs the last log lines of the worst crashed containers, as far as that is possible in the time left. It never
-// changes the verdict.
+// crashLogs logs the last log lines of the containers that crashed most, as many as can be read in the time left. It
+// never changes the verdict.
 func (g *gate) crashLogs(run context.Context, client *kube.Client, left time.Duration) {
 	ctx, cancel := context.WithTimeout(run, min(logsTime, left))
 	defer cancel()
@@ -36,7 +36,7 @@ func (g *gate) crashLogs(run context.Context, client *kube.Client, left time.Dur
 		case run.Err() != nil:
 			return // a signal: there is no time left
 		case ctx.Err() != nil:
-			g.log.Warn("cannot read more container logs: it takes too long")
+			g.log.Warn("cannot read more container logs: the time limit is reached")
 			return
 		case apierrors.IsForbidden(err):
 			g.log.Warn("cannot read the logs of crashed containers: " + err.Error())

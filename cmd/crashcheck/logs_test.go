@@ -42,7 +42,7 @@ func TestNoLogsAreReadWhenNoTimeIsLeft(t *testing.T) {
 		if got := len(server.Requests()) - before; got != requests {
 			t.Errorf("with %s left: %d requests, want %d", left, got, requests)
 		}
-		if told := strings.Contains(log.String(), "it takes too long"); told != (left == 0) {
+		if told := strings.Contains(log.String(), "the time limit is reached"); told != (left == 0) {
 			t.Errorf("with %s left, the log is %q", left, log.String())
 		}
 	}

@@ -23,11 +23,11 @@ func main() { os.Exit(program{terminationLog: "/dev/termination-log"}.main()) }
 
 // main connects the program with its process: signals, arguments, environment and streams. It returns the exit code.
 func (p program) main() int {
-	// A gate does one thing at a time, on nodes that run production: it needs little memory more than speed.
+	// A gate runs on production nodes and does one thing at a time, so low memory use matters more than speed.
 	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(25)
 
-	// Without this, a closed pipe would end the program. The exit code must be the verdict's.
+	// Without this, a closed pipe would end the program, and the exit code would not be that of the verdict.
 	signal.Ignore(syscall.SIGPIPE)
 	// client-go logs errors here that it also returns.
 	klog.SetLogger(logr.Discard())

@@ -19,20 +19,22 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// The end of a run waits this long for each of the two outputs if nobody reads it. After a signal there is one second in
-// total, and a run that has used up its time has no more. Otherwise the machine may just be slow.
+// The end of a run waits this long for each of the two outputs if nobody reads it: patience after a signal, because the run
+// must then end within one second, or if the run has used up its time; otherwise up to maxPatience, because the machine may
+// be slow.
 const (
 	patience    = 400 * time.Millisecond
 	maxPatience = 2 * time.Second
 )
 
-// program is what stays the same from run to run.
+// program contains the settings that are the same for every run.
 type program struct {
-	terminationLog string // a container's terminationMessagePath; tests have one of their own
+	terminationLog string // a container's terminationMessagePath; tests use another one
 }
 
-// run is the program, from arguments and environment to the exit code. It does not exit, and does not read the environment.
-// When ctx ends with a runner.SignalError as its cause, the run ends with that signal's exit code.
+// run is the whole program: it takes the arguments and the environment, and returns the exit code. It does not exit,
+// and does not read the environment. When ctx ends with a runner.SignalError as its cause, the run ends with that
+// signal's exit code.
 func (p program) run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	switch {
 	case len(args) == 1 && (args[0] == "--help" || args[0] == "-h"):
@@ -91,7 +93,7 @@ type gate struct {
 // timeLeft returns how long the program may continue to report.
 func (g *gate) timeLeft() time.Duration { return g.result.Plan.TimeToReport(time.Since(g.start)) }
 
-// invalid records why nothing could be checked: errors of the configuration, or a signal that came first.
+// invalid records why nothing was checked: because of configuration errors, or because a signal arrived first.
 func (g *gate) invalid(err error) {
 	g.result.Verdict, g.result.Err = runner.Invalid, err
 	if signal := (runner.SignalError{}); errors.As(err, &signal) {
@@ -139,7 +141,8 @@ func (g *gate) check(ctx context.Context, environ []string) error {
 	return nil
 }
 
-// workload is a workload of a cluster, as a checker wants it: packages kube and checker do not know each other.
+// workload adapts a kube.Workload to the interface checker.Workload: packages kube and checker do not import each
+// other.
 type workload struct{ *kube.Workload }
 
 func (w workload) Resolve(ctx context.Context) (checker.Version, error) {
@@ -178,7 +181,8 @@ func (g *gate) end(ctx context.Context) int {
 	return report.Code(g.result.Outcome)
 }
 
-// close waits until an output is written, but no longer than patience once a signal has arrived, before or meanwhile.
+// close waits until an output is written. If a signal has arrived, or arrives while close waits, it waits for patience
+// at most.
 func (g *gate) close(ctx context.Context, output *report.Detached) {
 	longest := min(max(g.timeLeft()/2, patience), maxPatience)
 	waiting, giveUp := context.WithTimeout(context.Background(), longest)
@@ -187,7 +191,7 @@ func (g *gate) close(ctx context.Context, output *report.Detached) {
 	_ = output.Close(waiting)
 }
 
-// selectorText is the selector before the first check.
+// selectorText returns the selector for reports before the first check.
 func selectorText(cfg config.Config) string {
 	var texts []string
 	for _, selector := range cfg.Selectors {

@@ -23,7 +23,7 @@ func buildVersion() string {
 	return "(devel)"
 }
 
-// usage returns the text of --help, made from the definitions that the program itself uses.
+// usage returns the text of --help. Its tables come from the definitions that the program uses.
 func usage() string {
 	var b strings.Builder
 	b.WriteString(`crashcheck is a release gate for Kubernetes: it watches the pods of one release for a

@@ -15,7 +15,7 @@ import (
 const (
 	// RequestTimeout bounds each list request.
 	RequestTimeout = 10 * time.Second
-	// maxContainers is more than a pod can have: it would be too large for the API server to store.
+	// maxContainers is more containers than a pod can have: the API server does not store such a large object.
 	maxContainers = 1000
 )
 
@@ -27,13 +27,13 @@ var (
 
 // Options say what a [Checker] counts.
 type Options struct {
-	// Selectors choose the pods. Each is tried while the ones before it have matched nothing; the first that matches is
-	// used from then on. At least one is required, unless there is a Workload, and none may be empty.
+	// Selectors select the pods. They are tried in order until one matches, which is then used in all later checks. At least
+	// one is required, unless there is a Workload, and none may be empty.
 	Selectors []labels.Selector
-	// Workload chooses the pods of its current version, in place of Selectors. nil: none.
+	// Workload selects the pods of its current version, in place of Selectors. nil: none.
 	Workload Workload
-	// CrashLimit is the number of crashes at which the caller fails the release. A check that reaches it does not read the
-	// workload again.
+	// CrashLimit is the number of crashes at which the caller fails the release. If a check reaches it, the check does not
+	// read the workload again.
 	CrashLimit int64
 	// Ignore says which terminations are not crashes.
 	Ignore Ignore
@@ -41,7 +41,7 @@ type Options struct {
 	BaselineStart bool
 }
 
-// Checker makes checks and keeps the ledger between them. It is for one goroutine at a time.
+// Checker makes checks and keeps the ledger between them. It is not safe for concurrent use.
 type Checker struct {
 	pods          PodLister
 	workload      Workload // nil: none
@@ -58,14 +58,14 @@ type Checker struct {
 
 // Tally is the result of a check. Pods are active if they are neither being deleted, nor Succeeded or Failed.
 type Tally struct {
-	// What is new since the last check that succeeded.
+	// New since the last check that succeeded.
 
 	New      []Crash
 	Appeared []string     // names of pods that were listed for the first time
 	Gone     []string     // names of pods that were listed before, and are not any more
 	Failed   []PodFailure // pods seen with phase Failed for the first time
 
-	// What is now.
+	// The current state.
 
 	Crashes int64 // since the run began, in total
 	Pods    int   // listed, by UID
@@ -131,9 +131,9 @@ func (c *Checker) Selector() string {
 // Check lists all matching pods and enters them in the ledger. If a request fails, the ledger is unchanged. An error of the API
 // server is wrapped (apierrors.APIStatus). ctx bounds the whole check, [RequestTimeout] each list request.
 //
-// With a workload, a check first finds its version. It reads the workload again if it is the final check, or if all pods have
-// disappeared. If that fails, the check has failed, but the pods have been entered in the ledger; what was new about them is part
-// of the next tally.
+// With a workload, a check first finds its version. It reads the workload again if it is the final check, or if all pods
+// have disappeared. If that fails, the check fails, but the ledger already contains the pods. The next tally then includes
+// what is new about them.
 func (c *Checker) Check(ctx context.Context, final bool) (Tally, error) {
 	if c.workload != nil && c.version.Selector == nil {
 		if err := c.findVersion(ctx); err != nil {
@@ -201,13 +201,14 @@ func (c *Checker) list(ctx context.Context, selector string) ([]sighting, error)
 		return nil
 	})
 	if err != nil && ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
-		// The cause says why, "context deadline exceeded" does not; the error may say what the request waited for.
+		// Unlike "context deadline exceeded", the cause says why the request ended. The error may say what the request
+		// waited for.
 		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	return c.sightings, err
 }
 
-// validate returns an error for a pod that no API server would have in a list of one namespace.
+// validate returns an error for a pod that cannot occur in an API server's list of one namespace.
 func validate(pod *corev1.Pod, namespace string) error {
 	n := len(pod.Status.ContainerStatuses) + len(pod.Status.InitContainerStatuses)
 	switch {
@@ -233,7 +234,7 @@ func (c *Checker) enter(sightings []sighting) Tally {
 		pod, crashes := c.ledger.record(s)
 		t.New = append(t.New, crashes...)
 		if pod.list == c.lists {
-			continue // the list has it twice
+			continue // the list contains it twice
 		}
 		pod.list = c.lists
 		t.add(s)

@@ -28,7 +28,7 @@ type Crash struct {
 	Termination *Termination // of the latest one; nil: unknown
 }
 
-// ContainerCrashes is what a ledger holds of one crashed container.
+// ContainerCrashes contains what a ledger has recorded about one crashed container.
 type ContainerCrashes struct {
 	Pod         string
 	UID         types.UID
@@ -45,8 +45,8 @@ type Ignore struct {
 	ExitCodes  []int32  // exit codes of containers that exit on purpose
 }
 
-// Ledger keeps the crashes of each container, by pod UID, as high-water marks. They stay when the pod is deleted. When a
-// restartCount goes down, it is taken as started again from 0. The zero value is not usable, see [NewLedger].
+// Ledger keeps the crashes of each container, by pod UID, as high-water marks. They stay when the pod is deleted. If a
+// restartCount decreases, it is treated as a new count that started from 0. The zero value is not usable, see [NewLedger].
 type Ledger struct {
 	ignoredContainers map[string]bool
 	ignoredExitCodes  map[int32]bool
@@ -58,7 +58,7 @@ type Ledger struct {
 type podAccount struct {
 	uid        types.UID
 	name       string
-	list       int64 // the last list that had it
+	list       int64 // the last list that contained it
 	failed     bool  // the pod was seen with phase Failed
 	containers []account
 }
@@ -91,7 +91,7 @@ func (l *Ledger) SetBaseline() {
 	l.total = 0
 }
 
-// Total returns the crashes of all containers. Only [Ledger.SetBaseline] makes it fall.
+// Total returns the number of crashes of all containers. Only [Ledger.SetBaseline] decreases it.
 func (l *Ledger) Total() int64 { return l.total }
 
 // Pods returns the number of distinct pods recorded, by UID.
@@ -159,8 +159,8 @@ func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 }
 
 // killedByRestartAll finds the containers whose restartCount has risen because the kubelet restarted all containers of the
-// pod. Of such an event one crash remains: that of the container that triggered it. If its termination was seen before, it is
-// counted, or ignored, already. Otherwise one of the containers keeps the crash.
+// pod. Such an event counts as one crash, of the container that triggered it. If that container's termination was seen
+// before, it has already been counted or ignored. Otherwise, the crash is counted for one of the containers.
 func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) map[int]bool {
 	var killed map[int]bool
 	triggerSeen, keeps := false, -1

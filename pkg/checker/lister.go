@@ -8,12 +8,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// PodLister lists the pods of one namespace. A kube.Client is one; [FromClientset] makes one from client-go's typed
-// client.
+// PodLister lists the pods of one namespace. A kube.Client is a PodLister, and [FromClientset] returns one for a typed
+// client of client-go.
 type PodLister interface {
-	// List calls visit with each pod that the label selector matches, in one consistent list. The pod is valid only
-	// during the call. If List returns an error, the pods that were visited may not be all of them. List returns the
-	// error of visit, and stops, if that returns one.
+	// List calls visit with each pod that the label selector matches, in one consistent list. The pod is valid only during
+	// the call. If List returns an error, the visited pods may be incomplete. If visit returns an error, List stops and
+	// returns it.
 	List(ctx context.Context, selector string, visit func(*corev1.Pod) error) error
 }
 
@@ -24,8 +24,8 @@ type PodInterface interface {
 
 // FromClientset returns a lister that uses a typed client or its fake: FromClientset(clientset.CoreV1().Pods(namespace)).
 //
-// A typed client decodes {} and null to an empty list without an error, so a list without a resourceVersion is an error
-// here. It also retries by itself when the server sends Retry-After, and follows redirects; a kube.Client does not.
+// A typed client decodes {} and null to an empty list without an error, so this lister returns an error for a list without a
+// resourceVersion. Unlike a kube.Client, a typed client retries when the server sends Retry-After, and follows redirects.
 func FromClientset(pods PodInterface) PodLister { return clientsetLister{pods} }
 
 type clientsetLister struct{ pods PodInterface }

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// restartingAll is the reason of a termination that the kubelet makes up when the action RestartAllContainers of a
+	// restartingAll is the reason of the termination that the kubelet reports when the action RestartAllContainers of a
 	// restart rule restarts all containers of a pod (KEP-5532). restartCount includes it from the start.
 	restartingAll = "RestartingAllContainers"
 	// evicted is the reason of a pod that the kubelet has evicted (pkg/kubelet/eviction).
@@ -39,7 +39,8 @@ type containerSighting struct {
 	kind     Kind
 	restarts int64 // restartCount
 
-	// The latest termination, if it is a crash by exit code and restart policy that restartCount does not include yet.
+	// The latest termination, if its exit code and the restart policy make it a crash, and restartCount does not include it
+	// yet.
 	pending        bool
 	pendingID      string // its containerID; empty: unknown
 	pendingIgnored bool   // its exit code is one that is ignored
@@ -118,7 +119,7 @@ func (l *Ledger) sight(pod *corev1.Pod) sighting {
 	return s
 }
 
-// restartPolicy returns the effective restart policy of a container, its own or else the inherited one, and its rules.
+// restartPolicy returns the effective restart policy of a container (its own policy, or else that of the pod) and its rules.
 func restartPolicy(containers []corev1.Container, name string, inherited corev1.ContainerRestartPolicy) (corev1.ContainerRestartPolicy, []corev1.ContainerRestartRule) {
 	for i := range containers {
 		if c := &containers[i]; c.Name == name {
@@ -167,14 +168,14 @@ func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, polic
 	return seen
 }
 
-// ignoresExitCode reports whether a termination is not a crash because of its exit code. An exit code that the kubelet
-// made up is not the program's.
+// ignoresExitCode reports whether a termination is not a crash because of its exit code. An exit code that the kubelet has
+// set does not come from the program.
 func (l *Ledger) ignoresExitCode(t *corev1.ContainerStateTerminated) bool {
 	return l.ignoredExitCodes[t.ExitCode] && t.Reason != restartingAll
 }
 
-// hasRun reports whether each main container has started at least once. Ignored containers do not matter, unless there are
-// no others: then one that has started is enough.
+// hasRun reports whether each main container has started at least once. Ignored containers are not considered, unless all
+// are ignored: then one that has started is enough.
 func (l *Ledger) hasRun(pod *corev1.Pod) bool {
 	statuses := pod.Status.ContainerStatuses
 	counted, anyStarted := 0, false

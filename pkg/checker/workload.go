@@ -7,16 +7,16 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// Workload is a workload whose current version is checked, such as a Deployment. A kube.Workload is one, but for the type of its
-// versions.
+// Workload is a workload whose current version is checked, such as a Deployment. A kube.Workload has the same methods, but
+// another type of versions.
 type Workload interface {
 	fmt.Stringer // such as "deployment/shop"
 
 	// Resolve finds the version that the workload is releasing now.
 	Resolve(ctx context.Context) (Version, error)
 
-	// Superseded reads the workload again, and says how it no longer releases the version that Resolve found. It returns an
-	// empty string if it still does.
+	// Superseded reads the workload again. If it no longer releases the version that Resolve found, Superseded says why.
+	// Otherwise it returns an empty string.
 	Superseded(ctx context.Context) (string, error)
 }
 

@@ -37,35 +37,36 @@ const (
 
 // Config is the configuration of a run, as [Parse] returns it.
 //
-// Tags define the variables: env is the name, envDefault the default value, default describes the default where there
+// Tags define the variables: env is the name, envDefault is the default value, default describes the default if there
 // is no such value, and meaning is the documentation. The order of the fields is the order of the documentation and of
 // errors.
 type Config struct {
 	Hash        string        `env:"HASH" default:"one of HASH, WORKLOAD, SELECTOR is required" meaning:"value of the pod-template-hash label of the pods to check"`
 	Interval    time.Duration `env:"INTERVAL" default:"required" meaning:"time between checks, at least 10ms"`
-	Count       int64         `env:"COUNT" envDefault:"0" meaning:"number of checks to run; when greater than 0, DURATION is ignored"`
-	MaxDuration time.Duration `env:"MAX_DURATION" meaning:"upper bound on the run's time when COUNT is used; greater than 0"`
-	Duration    time.Duration `env:"DURATION" default:"required when COUNT is 0" meaning:"how long to check when COUNT is not used; greater than 0"`
-	CrashLimit  int64         `env:"CRASH_LIMIT" default:"required" meaning:"the gate fails as soon as this many crashes have been seen; at least 1"`
-	Debug       bool          `env:"DEBUG" envDefault:"off" meaning:"debug output, one line per check: on for any value except empty, 0, false, no, off"`
+	Count       int64         `env:"COUNT" envDefault:"0" meaning:"number of checks to make; if greater than 0, DURATION is ignored"`
+	MaxDuration time.Duration `env:"MAX_DURATION" meaning:"maximum length of the window if COUNT is set; greater than 0"`
+	Duration    time.Duration `env:"DURATION" default:"required when COUNT is 0" meaning:"length of the window if COUNT is not set; greater than 0"`
+	CrashLimit  int64         `env:"CRASH_LIMIT" default:"required" meaning:"number of crashes at which the gate fails; at least 1"`
+	Debug       bool          `env:"DEBUG" envDefault:"off" meaning:"debug output, one line for each check: on for any value except empty, 0, false, no, off"`
 
-	Namespace string          `env:"NAMESPACE" default:"in a cluster the Job's own namespace; otherwise that of the kubeconfig's context, otherwise default" meaning:"namespace of the pods"`
-	Workload  Workload        `env:"WORKLOAD" meaning:"workload whose current version to check, as TYPE/NAME: TYPE is deployment, statefulset, daemonset or rollout (Argo Rollouts)"`
-	Selector  labels.Selector `env:"SELECTOR" meaning:"label selector; combined with HASH or WORKLOAD, a pod must match both"`
-	HashLabel string          `env:"HASH_LABEL" default:"tries rollouts-pod-template-hash, then pod-template-hash" meaning:"label key that HASH is the value of"`
+	Namespace string          `env:"NAMESPACE" default:"in a cluster, the Job's own namespace; otherwise, the namespace of the kubeconfig context, or default" meaning:"namespace of the pods"`
+	Workload  Workload        `env:"WORKLOAD" meaning:"workload whose current version is checked, as TYPE/NAME; TYPE is deployment, statefulset, daemonset or rollout (Argo Rollouts)"`
+	Selector  labels.Selector `env:"SELECTOR" meaning:"label selector of the pods; if HASH or WORKLOAD is set too, a pod must match both"`
+	HashLabel string          `env:"HASH_LABEL" default:"tries rollouts-pod-template-hash, then pod-template-hash" meaning:"key of the label whose value is HASH"`
 
-	MinPods          int64    `env:"MIN_PODS" envDefault:"1" meaning:"at least this many matching pods must have run at the same time in some check; 0: not even one"`
-	RequireReady     bool     `env:"REQUIRE_READY" envDefault:"off" meaning:"pass only if every matching pod is Ready at the final check: true, 1, yes, on or false, 0, no, off"`
+	MinPods          int64    `env:"MIN_PODS" envDefault:"1" meaning:"minimum number of pods that must have run, all found by the same check; 0: no minimum"`
+	RequireReady     bool     `env:"REQUIRE_READY" envDefault:"off" meaning:"whether every matching pod must be Ready at the final check: true, 1, yes, on or false, 0, no, off"`
 	IgnoreContainers []string `env:"IGNORE_CONTAINERS" meaning:"comma-separated names of containers whose crashes are not counted, such as istio-proxy"`
 	IgnoreExitCodes  []int32  `env:"IGNORE_EXIT_CODES" meaning:"comma-separated exit codes (0 to 255) that are not crashes, for containers that exit on purpose"`
-	Baseline         string   `env:"BASELINE" envDefault:"absolute" meaning:"absolute: count all crashes of the pods; start: only those after the first check (pods that appear later count whole)"`
+	Baseline         string   `env:"BASELINE" envDefault:"absolute" meaning:"absolute: count all crashes of the pods; start: do not count the crashes that the first check finds"`
 
-	APIGrace      time.Duration `env:"API_GRACE" envDefault:"60s" meaning:"how long checks may keep failing in a row before the run gives up; 0: no grace"`
-	LogFormat     string        `env:"LOG_FORMAT" envDefault:"text" meaning:"text or json, for the log on standard error"`
-	CrashLogLines int64         `env:"CRASH_LOG_LINES" envDefault:"0" meaning:"on failure, print this many last log lines of the worst crashed containers (needs get on pods/log; at most 5s in all, none after a signal)"`
+	APIGrace      time.Duration `env:"API_GRACE" envDefault:"60s" meaning:"how long checks may fail in a row before the verdict is inconclusive; 0: no grace period"`
+	LogFormat     string        `env:"LOG_FORMAT" envDefault:"text" meaning:"format of the log on standard error: text or json"`
+	CrashLogLines int64         `env:"CRASH_LOG_LINES" envDefault:"0" meaning:"if the verdict is fail, print this many of the last log lines of the containers that crashed most (needs get on pods/log; takes at most 5s; skipped after a signal)"`
 
-	// Selectors select the pods by Hash, HashLabel and Selector. None of them is empty. With both hash labels, the second
-	// selector is used while the first has matched nothing. With a Workload, there are none: its version selects the pods.
+	// Selectors select the pods by Hash, HashLabel and Selector. None of them is empty. With both hash labels, the
+	// second selector is tried until one of the two has matched. With a Workload, there are no Selectors: its version
+	// selects the pods.
 	Selectors []labels.Selector
 
 	// Warnings are sentences about variables that are ignored or look misspelt.
@@ -75,7 +76,7 @@ type Config struct {
 }
 
 // NonDefault returns NAME=value of each variable whose value is not its default, in the order of [Variables] and with
-// the values that [Parse] was given, trimmed. If names are given, the other variables are left out.
+// the values that [Parse] was given, trimmed. If names are given, only these variables are returned.
 func (c Config) NonDefault(names ...string) []string {
 	var pairs []string
 	defaults, _ := parse(map[string]string{})

@@ -7,7 +7,7 @@
 // # Guarantees
 //
 //   - All errors of a configuration are returned together, at most one per variable, in the order of the variables.
-//     Each names its variable, what is wrong and the invalid value.
+//     Each contains the name of the variable, the invalid value, and what is wrong with it.
 //   - An invalid value is never replaced by a default.
 //   - Values are trimmed. An empty value is treated as unset.
 //   - A variable that is ignored (such as DURATION when COUNT is set) must still parse. Its range is not checked, and a

@@ -14,10 +14,11 @@ import (
 )
 
 // Parse reads a configuration from KEY=value pairs, such as os.Environ returns. If a name occurs twice, the last value
-// counts.
+// is used.
 //
 // The error is a [k8s.io/apimachinery/pkg/util/errors.Aggregate] whose Errors are of type [*field.Error], one for each
-// invalid variable. The Config beside an error holds the zero value in each invalid variable, and is for reports only.
+// invalid variable. If there is an error, the Config has the zero value for each invalid variable, and is for reports
+// only.
 func Parse(environ []string) (Config, error) {
 	given := trimmed(environ)
 	c, err := parse(given)
@@ -102,7 +103,7 @@ func parseTime(value string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseList splits at commas and leaves out empty elements: a trailing comma is harmless.
+// parseList splits at commas and drops empty elements, so that a trailing comma is accepted.
 func parseList(value string) ([]string, error) {
 	var list []string
 	for element := range strings.SplitSeq(value, ",") {

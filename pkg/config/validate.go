@@ -56,7 +56,7 @@ func (v validation) validate(c Config) {
 		if v.failed(variable) { // it has an error of its own
 			variable, other = other, variable
 		}
-		v.invalid(variable, v.given[variable], "must not be set together with "+other+": both choose the pods")
+		v.invalid(variable, v.given[variable], "must not be set together with "+other+": both select the pods")
 	}
 	if v.isGiven("HASH_LABEL") {
 		v.conform("HASH_LABEL", c.HashLabel, "must be a label key", apivalidation.IsQualifiedName)
@@ -137,7 +137,7 @@ func (v validation) invalid(variable, value, detail string) {
 	v.add(field.Invalid(field.NewPath(variable), cut(value, longestValue), detail))
 }
 
-// longestValue is the longest invalid value, in bytes, that an error quotes whole.
+// longestValue is the length, in bytes, of the longest invalid value that an error quotes in full.
 const longestValue = 200
 
 func cut(text string, longest int) string {
@@ -192,7 +192,7 @@ func selectors(c Config) []labels.Selector {
 	return all
 }
 
-// ignored returns warnings about variables that have no effect beside others.
+// ignored returns warnings about variables that have no effect because of other variables.
 func ignored(c Config, v validation) []string {
 	var warnings []string
 	if c.Count > 0 && v.isGiven("DURATION") {
@@ -207,8 +207,8 @@ func ignored(c Config, v validation) []string {
 	return warnings
 }
 
-// misspelt returns warnings about names that differ from a variable's only in letter case, underscores or hyphens. A
-// REQUIREREADY that is silently ignored would make the gate less strict than its user believes.
+// misspelt returns warnings about names that differ from a variable's only in letter case, underscores or hyphens. If
+// REQUIREREADY were ignored silently, the gate would be less strict than its user expects.
 func misspelt(given map[string]string) []string {
 	plain := strings.NewReplacer("_", "", "-", "")
 	var warnings []string

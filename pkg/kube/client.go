@@ -28,7 +28,7 @@ type Client struct {
 	userAgent string
 }
 
-// NewClient returns a client for a namespace. The user agent identifies the program to those who operate the API server. It
+// NewClient returns a client for a namespace. The user agent identifies the program in the logs of the API server. NewClient
 // reads the files that the credentials name, until ctx ends and for at most 10 s.
 func NewClient(ctx context.Context, cluster Cluster, namespace, userAgent string) (*Client, error) {
 	if problems := validation.IsDNS1123Label(namespace); len(problems) > 0 {
@@ -68,7 +68,8 @@ func (r request) path(namespace string) []string {
 	return append(group, r.resource.Version, "namespaces", namespace, r.resource.Resource, url.PathEscape(r.name), r.subresource)
 }
 
-// get makes a request and returns the response if its status is 200. The caller closes its body, and ctx bounds reading it.
+// get makes a request and returns the response if its status is 200. The caller closes its body, and reading it ends when
+// ctx ends.
 func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 	address := c.server.JoinPath(r.path(c.namespace)...)
 	address.RawQuery, address.Fragment = r.query.Encode(), ""
@@ -79,7 +80,7 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 	httpRequest.Header.Set("Accept", r.accept)
 	httpRequest.Header.Set("User-Agent", c.userAgent)
 
-	// A credential plugin or a token file may not respond, and neither is bound to the context.
+	// A credential plugin or a token file may not respond, and the context does not cancel either of them.
 	response, err := within(ctx, func() (*http.Response, error) { return c.http.Do(httpRequest) },
 		func(late *http.Response) { late.Body.Close() })
 	if err != nil {
@@ -97,7 +98,8 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 	return response, nil
 }
 
-// requestError shortens the error of a request that got no response: the URL, and the address twice, say nothing new.
+// requestError shortens the error of a request that received no response: it removes the URL, and repetitions of the
+// address.
 func requestError(host string, err error) error {
 	if outer := (*url.Error)(nil); errors.As(err, &outer) {
 		err = outer.Err

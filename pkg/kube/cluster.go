@@ -38,8 +38,9 @@ func (c Cluster) Namespace() string { return c.namespace }
 const fileTimeout = 10 * time.Second
 
 // FindCluster returns the cluster that an environment (KEY=value pairs) configures: with KUBECONFIG if that is set,
-// otherwise with the service account of the pod, otherwise with ~/.kube/config. The error wraps [ErrNoCluster] if there is none, and is
-// the context's cause if ctx ends first. It takes at most 10 s, even if a file is on a network mount that does not respond.
+// otherwise with the service account of the pod, otherwise with ~/.kube/config. If there is none, the error wraps
+// [ErrNoCluster]; if ctx ends first, it is the context's cause. FindCluster takes at most 10 s, even if a file is on a
+// network mount that does not respond.
 func FindCluster(ctx context.Context, environ []string) (Cluster, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, fileTimeout, fmt.Errorf("the kubeconfig or the service account cannot be read within %s", fileTimeout))
 	defer cancel()
@@ -69,7 +70,7 @@ func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
 	return Cluster{}, ErrNoCluster
 }
 
-// fromServiceAccount does what rest.InClusterConfig does, but returns an error for an invalid CA file instead of logging it.
+// fromServiceAccount works like rest.InClusterConfig, but returns an error for an invalid CA file instead of logging it.
 func fromServiceAccount(address, dir string) (Cluster, error) {
 	tokenFile, caFile, namespaceFile := filepath.Join(dir, "token"), filepath.Join(dir, "ca.crt"), filepath.Join(dir, "namespace")
 	if _, err := readToken(tokenFile); err != nil {

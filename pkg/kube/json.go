@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/json"
 )
 
-// readJSON decodes a PodList in JSON: from API servers, and proxies before them, that do not support protobuf. The keys
-// of the list come in any order, and unknown ones are skipped.
+// readJSON decodes a PodList in JSON, which comes from API servers, or proxies in front of them, that do not support
+// protobuf. The keys of the list can be in any order, and unknown keys are skipped.
 func (l *listReader) readJSON(from io.Reader) error {
 	in := json.NewDecoderCaseSensitivePreserveInts(from)
 	start, err := in.Token()

@@ -22,8 +22,8 @@ const (
 // List makes one request for the pods that match a label selector, and calls visit with each of them as it arrives. The pod
 // is valid only until visit returns. If visit returns an error, List stops and returns it.
 //
-// If List returns an error, the pods visited are not a list: an invalid or incomplete PodList may show only at its end. If
-// the server responds with a status other than 200, the error wraps an apierrors.APIStatus.
+// If List returns an error, do not use the visited pods: an invalid or incomplete PodList may be detected only at its end.
+// If the server responds with a status other than 200, the error wraps an apierrors.APIStatus.
 func (c *Client) List(ctx context.Context, selector string, visit func(*corev1.Pod) error) error {
 	response, err := c.get(ctx, request{
 		resource: podResource,
@@ -126,7 +126,7 @@ func (b *listBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unexpected turns an end of the response that comes too early into an error that says so.
+// unexpected turns io.EOF, where the response ended too early, into an error that says so.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -56,7 +56,7 @@ func (c *Client) neededRule(r request) string {
 // apiStatus returns the Status in a response, or one that quotes the response.
 func apiStatus(r request, response *http.Response) *apierrors.StatusError {
 	contentType := response.Header.Get("Content-Type")
-	body, _ := io.ReadAll(io.LimitReader(response.Body, maxStatus)) // a part of it is better than nothing
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxStatus)) // if reading fails, use what has been read
 	status := decodeStatus(body, contentType)
 	if status == nil {
 		status = &apierrors.NewGenericServerResponse(response.StatusCode, "get", r.resource.GroupResource(), "", "", 0, false).ErrStatus

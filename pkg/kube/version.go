@@ -15,7 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 )
 
-// Keys of labels and annotations. Those of Argo Rollouts are in its packages pkg/apis/rollouts/v1alpha1 and utils/annotations.
+// Keys of labels and annotations. Argo Rollouts defines its keys in its packages pkg/apis/rollouts/v1alpha1 and
+// utils/annotations.
 const (
 	deploymentHashLabel = appsv1.DefaultDeploymentUniqueLabelKey
 	revisionHashLabel   = appsv1.ControllerRevisionHashLabelKey
@@ -37,8 +38,9 @@ func pending(format string, args ...any) Version {
 	return Version{Pending: fmt.Sprintf(format, args...)}
 }
 
-// workloadObject has the fields of a Deployment, StatefulSet, DaemonSet or Rollout that decide about its version. The four kinds
-// have them in common, except where a comment says otherwise. Argo Rollouts' own types would require its whole module.
+// workloadObject has the fields of a Deployment, StatefulSet, DaemonSet or Rollout that determine its version. The four
+// kinds have these fields in common, except where a comment says otherwise. Argo Rollouts' own types would require its whole
+// module.
 type workloadObject struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta `json:"metadata"`
@@ -66,7 +68,7 @@ type workloadObject struct {
 	} `json:"status"`
 }
 
-// String returns what texts call the workload, such as "deployment shop".
+// String returns the name of the workload for messages, such as "deployment shop".
 func (o *workloadObject) String() string { return strings.ToLower(o.Kind) + " " + o.Name }
 
 // generation is a number, which is a string in a Rollout. Any other text is 0: no generation has been observed.
@@ -78,7 +80,7 @@ func (g *generation) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// notCurrent says why the workload's status is not about its current spec. It returns an empty string if it is.
+// notCurrent says why the workload's status does not describe its current spec. It returns an empty string if it does.
 func (o *workloadObject) notCurrent() string {
 	const format = "the controller of %s has not observed generation %v%s yet (last observed: %d)"
 	if o.DeletionTimestamp != nil {
@@ -213,7 +215,8 @@ func versionSelector(own, extra labels.Selector, label, value string) (labels.Se
 	return selector, nil
 }
 
-// gone says why a workload is not the one that was found before, or runs no pods any more. It returns an empty string if neither.
+// gone says why a workload is not the one that was found before, or that it no longer runs pods. Otherwise it returns an
+// empty string.
 func gone(then, now *workloadObject) string {
 	switch {
 	case now.UID != then.UID:

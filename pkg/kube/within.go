@@ -5,9 +5,9 @@ import (
 	"regexp"
 )
 
-// within returns what do returns, or the context's cause if the context ends first. Then it abandons do, and if do returns a
-// value later, discard gets it. It is for what a context cannot cancel: a credential plugin, or a file on a network mount
-// that does not respond.
+// within calls do and returns its results, or the context's cause if the context ends first. In the second case, it does not
+// wait for do; if do returns a value later, within passes it to discard. Use within for calls that a context cannot cancel,
+// such as a credential plugin, or a file on a network mount that does not respond.
 func within[T any](ctx context.Context, do func() (T, error), discard func(T)) (T, error) {
 	type result struct {
 		value T
@@ -41,7 +41,7 @@ func withoutPasswords(err error) error {
 	return redacted{err}
 }
 
-// userInfo matches the part of a URL between the slashes and the host, also where the URL is malformed.
+// userInfo matches the part of a URL between the slashes and the host, even if the URL is malformed.
 var userInfo = regexp.MustCompile(`//[^\s"']*@`)
 
 type redacted struct{ error }

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Detached forwards what is written to it to another writer, from a goroutine of its own. A pipe that nobody reads, a full
-// disk or a closed stream neither blocks nor fails the run. When its queue is full, writes are dropped.
+// Detached forwards what is written to it to another writer, in a separate goroutine. A pipe that nobody reads, a full disk
+// or a closed stream does not block or fail the run. When its queue is full, writes are dropped.
 type Detached struct {
 	queue chan []byte
 	done  chan struct{}

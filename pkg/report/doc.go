@@ -1,8 +1,8 @@
-// Package report tells people and programs about a run. It makes every sentence from the facts of a [runner.Outcome] and
-// of the run's events.
+// Package report describes a run, for people and for programs. It derives every sentence from the facts of a
+// [runner.Outcome] and of the run's events.
 //
 //   - [Code] maps a verdict to the exit code. [ExitCodes] documents the exit codes.
-//   - [Reason] is the verdict's sentence.
+//   - [Reason] returns the sentence that explains the verdict.
 //   - [JSONLine] is the line on standard output, for programs.
 //   - [Log] is the log on standard error: text or JSON.
 //   - [Progress] is the line that is redrawn on a terminal.
@@ -10,9 +10,8 @@
 //
 // # Guarantees
 //
-//   - Text from the cluster is printed with control characters escaped. It can forge neither a log line nor a terminal
-//     sequence.
-//   - Output that fails or that nobody reads neither fails nor blocks the run, see [Detached].
+//   - Text from the cluster is printed with control characters escaped. It cannot forge a log line or a terminal sequence.
+//   - An output that fails, or that nobody reads, does not fail or block the run, see [Detached].
 //
 // # The JSON log
 //
@@ -30,7 +29,7 @@
 //	podFailed           pod, reason, message
 //	cannotStart         pod, container (null: the whole pod), reason, message
 //	notObserved         pod, node (which has stopped reporting)
-//	omitted             lines (number of lines that were left out because a check had too many of a kind)
+//	omitted             lines (number of lines that were omitted because a check had too many of one kind)
 //	checkFailed         error, failures (in a row), retrySeconds, giveUpSeconds
 //	checksRecovered     failures, unobservedSeconds
 //	check               check (its number), pods, ran, crashes, notReady, cannotStart, tookSeconds, final; only with DEBUG

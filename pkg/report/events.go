@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// maxLines is how many lines of one kind one check may add to the log, and how many names a line of JSON has.
+	// maxLines is the maximum number of lines of one kind that one check adds to the log, and of names in a line of JSON.
 	maxLines = 20
 	// warnEvery is the shortest time between two warnings about failed checks.
 	warnEvery = 5 * time.Second
 )
 
-// said is what the log has said already.
+// said records what has been logged.
 type said struct {
 	before   map[any]bool // states of pods and containers
 	version  string       // of the workload
@@ -91,7 +91,7 @@ func (l *Log) version(v checker.Version) {
 	}
 }
 
-// pods logs which pods came and went.
+// pods logs which pods appeared and which are gone.
 func (l *Log) pods(e runner.Checked) {
 	t := e.Tally
 	if e.Number == 1 && t.Pods == 0 && t.Version.Pending == "" && t.Version.Aborted == "" {
@@ -145,7 +145,8 @@ func (l *Log) crashes(e runner.Checked) {
 	}
 }
 
-// checkFailed warns about an error once in a streak, and not too often.
+// checkFailed logs an error as a warning if the last warning was about a different error, at most once in warnEvery.
+// Otherwise it is debug output.
 func (l *Log) checkFailed(e runner.CheckFailed) {
 	level, text := slog.LevelDebug, e.Err.Error()
 	if text != l.said.failure && (l.said.failureAt == 0 || e.Elapsed-l.said.failureAt >= warnEvery) {

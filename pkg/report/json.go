@@ -111,11 +111,11 @@ func (l jsonLine) encode() []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(l) // nothing in it can fail
+	_ = encoder.Encode(l) // this cannot fail
 	return append(escapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), '\n')
 }
 
-// known returns nil for the value that stands for an unknown one.
+// known returns nil for the value that means unknown.
 func known[T comparable](value T) *T {
 	if value == *new(T) {
 		return nil
@@ -123,7 +123,7 @@ func known[T comparable](value T) *T {
 	return &value
 }
 
-// seconds has a resolution of milliseconds.
+// seconds returns a time in seconds, rounded to milliseconds.
 func seconds(d time.Duration) float64 {
 	return math.Round(d.Seconds()*1000) / 1000
 }

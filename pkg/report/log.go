@@ -13,7 +13,7 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// LogOptions say how a [Log] looks.
+// LogOptions control the format of a [Log].
 type LogOptions struct {
 	JSON     bool // objects of slog's JSON, instead of lines for people
 	Debug    bool // a line for each check
@@ -21,7 +21,7 @@ type LogOptions struct {
 	Color    bool
 }
 
-// Log is the log of a run. Each line is a sentence. The JSON log adds facts, see the package's documentation.
+// Log is the log of a run. Each line is a sentence. The JSON log adds facts, see the documentation of the package.
 type Log struct {
 	logger *slog.Logger
 	out    io.Writer
@@ -81,11 +81,12 @@ func (l *Log) Warn(sentence string) { l.say(slog.LevelWarn, "warning", sentence)
 // Info logs information.
 func (l *Log) Info(sentence string) { l.say(slog.LevelInfo, "info", sentence) }
 
-// Debug logs what helps to find errors in the setup.
+// Debug logs information that helps to find errors in the setup.
 func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, "debug", sentence) }
 
-// Start logs what is checked, how, and until when. It warns if the limit may be out of reach. The pods are those of a workload,
-// or, if that is empty, those that the selector matches. The result has no more than the plan of the run.
+// Start logs what is checked, how, and until when. It warns if one crash-looping pod cannot reach the limit. The pods are
+// those of a workload, or, if that is empty, those that the selector matches. Of the outcome in r, only the plan has to be
+// set.
 func (l *Log) Start(version string, r Result) {
 	plan, watched := r.Plan, r.Workload
 	if watched == "" {
@@ -97,9 +98,9 @@ func (l *Log) Start(version string, r Result) {
 		"expectedSeconds", plan.Expected().Seconds(), "latestSeconds", plan.Latest().Seconds(), "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
 	if n := plan.CrashLoop(); plan.CrashLimit > n {
-		l.Warn(fmt.Sprintf("CRASH_LIMIT %d is out of reach for one crash-looping pod: it crashes about %d times in %s",
+		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d: it crashes about %d times in %s",
 			plan.CrashLimit, n, duration(plan.Expected())))
-		l.Warn("that is by default; nodes can be configured with a shorter back-off (maxContainerRestartPeriod)")
+		l.Warn("this assumes the default back-off; nodes can have a shorter one (maxContainerRestartPeriod)")
 	}
 }
 

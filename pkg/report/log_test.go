@@ -255,8 +255,8 @@ func TestStart(t *testing.T) {
 		{"a long window has a date", runner.Plan{Interval: time.Minute, Duration: 48 * time.Hour, CrashLimit: 1}, "INF checking every 1m until 2000-01-03 00:00; fails at 1 crash\n"},
 		{"a limit that one pod can reach", runner.Plan{Interval: time.Second, Duration: 10 * time.Second, CrashLimit: 3}, "INF checking every 1s until 00:00:10; fails at 3 crashes\n"},
 		{"a limit that one pod cannot reach", runner.Plan{Interval: time.Second, Duration: 10 * time.Second, CrashLimit: 4}, "INF checking every 1s until 00:00:10; fails at 4 crashes\n" +
-			"WRN CRASH_LIMIT 4 is out of reach for one crash-looping pod: it crashes about 3 times in 10s\n" +
-			"WRN that is by default; nodes can be configured with a shorter back-off (maxContainerRestartPeriod)\n"},
+			"WRN one crash-looping pod cannot reach CRASH_LIMIT 4: it crashes about 3 times in 10s\n" +
+			"WRN this assumes the default back-off; nodes can have a shorter one (maxContainerRestartPeriod)\n"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -436,7 +436,7 @@ func TestEndOfTheLog(t *testing.T) {
 			noVerdict + "; if the pods only need more time to start, use a longer DURATION (or COUNT)\nERR INCONCLUSIVE (exit code 3): no pod ran; web-1 was still starting at the final check\n"},
 		{"too few pods ran", change(result(runner.Inconclusive, runner.NeverRan), func(r *report.Result) { r.Plan.MinPods = 3 }),
 			noVerdict + "; pods: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): at most 2 pods ran at the same time, MIN_PODS is 3\n"},
-		{"access is denied", unobserved, noVerdict + "; fix the reported problem until this works: kubectl -n shop get pods\nERR INCONCLUSIVE (exit code 3): the API server denies access: 403 Forbidden\n"},
+		{"access is denied", unobserved, noVerdict + "; fix the reported problem; to test access: kubectl -n shop get pods\nERR INCONCLUSIVE (exit code 3): the API server denies access: 403 Forbidden\n"},
 		{"a crash with exit code 1: the log shows why", result(runner.Fail, "", panicked, oom),
 			"CRASHES  KIND     LAST CRASH  POD/CONTAINER             LAST TERMINATION\n" +
 				"1        sidecar  23:59:58    web-6fd8d747-fghij/proxy  exit code 2: panic: no such table: orders\n" +
@@ -444,7 +444,7 @@ func TestEndOfTheLog(t *testing.T) {
 				summary + "INF logs: kubectl -n shop logs web-6fd8d747-fghij -c proxy --previous\n" +
 				"ERR FAIL (exit code 1): 4 crashes in 2 of 3 pods, limit 5; worst: web-6fd8d747-fghij/proxy (sidecar) (1 crash, exit code 2)\n"},
 		{"SIGTERM", change(result(runner.Interrupted, ""), func(r *report.Result) { r.Signal = syscall.SIGTERM }),
-			noVerdict + "; SIGTERM comes from a deleted Job, its deadline, or a drained node\nERR INTERRUPTED (exit code 143): ended by SIGTERM after 5m1s, before a verdict was reached; no crashes, limit 5\n"},
+			noVerdict + "; causes of SIGTERM: the Job was deleted or exceeded its deadline, or the node was drained\nERR INTERRUPTED (exit code 143): ended by SIGTERM after 5m1s, before a verdict was reached; no crashes, limit 5\n"},
 		{"SIGINT", change(result(runner.Interrupted, ""), func(r *report.Result) { r.Signal = syscall.SIGINT }),
 			noVerdict + "\nERR INTERRUPTED (exit code 130): ended by SIGINT after 5m1s, before a verdict was reached; no crashes, limit 5\n"},
 		{"one configuration error is the reason", invalid("HASH: required"), "ERR INVALID (exit code 2): HASH: required\n"},

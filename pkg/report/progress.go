@@ -32,8 +32,8 @@ const (
 	redrawEvery = time.Second
 )
 
-// NewProgress returns a progress line on the terminal w, which has this width. It is drawn until [Progress.Close]. The result
-// has no more than the plan of the run.
+// NewProgress returns a progress line on the terminal w, which has this width. It is drawn until [Progress.Close]. Of the
+// outcome in r, only the plan has to be set.
 func NewProgress(w io.Writer, width func() int, r Result) *Progress {
 	p := &Progress{plan: r.Plan, workload: r.Workload, width: width, w: w, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.redraw()
@@ -88,7 +88,7 @@ func (p *Progress) Close() {
 	_, _ = p.Write(nil)
 }
 
-// line returns the current line. The last column stays free, because some terminals wrap there.
+// line returns the current line. The last column stays empty, because some terminals wrap there.
 func (p *Progress) line() string {
 	parts := []string{fmt.Sprintf("crashes %d/%d", p.last.Tally.Crashes, p.plan.CrashLimit)}
 	if p.workload != "" {

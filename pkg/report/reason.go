@@ -35,7 +35,7 @@ func Reason(o runner.Outcome) string {
 	return "no verdict was reached"
 }
 
-// inconclusive says what is missing for another verdict, and why.
+// inconclusive says what is missing for a verdict about the release, and why.
 func inconclusive(o runner.Outcome) string {
 	switch o.Cause {
 	case runner.Rejected:
@@ -92,7 +92,7 @@ func withoutEmpty(parts ...string) []string {
 	return slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 }
 
-// crashes counts the crashes, and says in how many pods, and how many of them may have happened before the run.
+// crashes says how many crashes were counted, in how many pods, and how many of them may have happened before the run.
 func crashes(o runner.Outcome) string {
 	text := count(o.Crashes, "crash")
 	pods := map[types.UID]bool{}
@@ -121,7 +121,7 @@ func crashesSoFar(o runner.Outcome) string {
 	return crashes(o) + ofLimit(o)
 }
 
-// worst names the container that crashed most.
+// worst returns the name of the container that crashed most.
 func worst(crashed []checker.ContainerCrashes) string {
 	if len(crashed) == 0 {
 		return ""
@@ -166,7 +166,7 @@ func neverRan(o runner.Outcome) string {
 	return text
 }
 
-// gone says since when no pod is left that could still crash, and what the remaining pods are.
+// gone says since when no pod remains that can still crash, and in which states the remaining pods are.
 func gone(o runner.Outcome) string {
 	t, since := o.Last, clock(o.Start.Add(o.GoneSince), o.Start.Add(o.Elapsed))
 	if t.Pods == 0 {
@@ -176,7 +176,7 @@ func gone(o runner.Outcome) string {
 		since, t.Deleted, t.PodsFailed, len(t.NotRun))
 }
 
-// notStarted names the first container that cannot start, or else the pods that were still starting.
+// notStarted describes the first container that cannot start, or otherwise the pods that were still starting.
 func notStarted(t checker.Tally) string {
 	switch n := len(t.CannotStart); {
 	case n == 1:

@@ -13,8 +13,8 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// Close logs the crashed containers, the timeline, a summary and advice. The verdict is the last line. In the text log these
-// are at most ten lines, which is what many tools show of a log.
+// Close logs the crashed containers, the timeline, a summary and advice. The verdict is the last line. In the text log,
+// these are at most ten lines, because many tools show only the last ten lines of a log.
 func (l *Log) Close(r Result) {
 	if len(r.Errors) > 1 {
 		for _, err := range r.Errors {
@@ -51,7 +51,7 @@ func verdictWord(r Result) string {
 	return strings.ToUpper(strings.ReplaceAll(string(r.Verdict), "_", " "))
 }
 
-// shortReason is the reason where several configuration errors have lines of their own.
+// shortReason is the reason, or only the number of configuration errors if each of them has its own line.
 func shortReason(r Result) string {
 	if len(r.Errors) > 1 {
 		return fmt.Sprintf("%d configuration errors; crashcheck --help explains the variables", len(r.Errors))
@@ -59,7 +59,7 @@ func shortReason(r Result) string {
 	return r.reason()
 }
 
-// table lists the worst containers. The longest columns are the last.
+// table lists the containers with the most crashes. The longest columns are the last ones.
 func table(r Result, rows int) string {
 	const maxExplanation = 60 // bytes
 	if len(r.Containers) == 0 {
@@ -98,7 +98,7 @@ func (l *Log) summary(r Result) {
 		"elapsedSeconds", seconds(r.Elapsed), "longestGapSeconds", seconds(r.LongestGap))
 }
 
-// advice says what to do, and which command shows more.
+// advice says what to do, and which command shows details.
 func (l *Log) advice(r Result) []string {
 	const noVerdict = "no verdict was reached: do not promote"
 	kubectl := "kubectl -n " + r.Namespace + " "
@@ -113,7 +113,7 @@ func (l *Log) advice(r Result) []string {
 		return []string{noVerdict + "; " + adviceOnCause(r, kubectl)}
 	case runner.Interrupted:
 		if r.Signal == syscall.SIGTERM {
-			return []string{noVerdict + "; SIGTERM comes from a deleted Job, its deadline, or a drained node"}
+			return []string{noVerdict + "; causes of SIGTERM: the Job was deleted or exceeded its deadline, or the node was drained"}
 		}
 		return []string{noVerdict}
 	}
@@ -135,7 +135,7 @@ func adviceOnCause(r Result, kubectl string) string {
 	case r.Cause == runner.Unreported && len(t.Unreported) > 0:
 		return "details: kubectl describe node " + t.Unreported[0].Node
 	}
-	return "fix the reported problem until this works: " + kubectl + "get pods"
+	return "fix the reported problem; to test access: " + kubectl + "get pods"
 }
 
 func (l *Log) adviceOnCrashes(crashed []checker.ContainerCrashes, kubectl string) (advice []string) {

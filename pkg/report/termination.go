@@ -10,7 +10,7 @@ import (
 const (
 	// maxTermination is the size of a termination message in bytes. Kubernetes keeps 4,096, fewer in pods of many containers.
 	maxTermination = 2000
-	// maxVerdict and maxEntry are in bytes: no text may take the place of all others.
+	// maxVerdict and maxEntry are in bytes. They keep one long text from displacing all others.
 	maxVerdict, maxEntry = maxTermination / 2, 400
 )
 
@@ -45,7 +45,7 @@ func TerminationMessage(r Result) string {
 
 // WriteTerminationMessage writes to a container's termination log if it exists. It does not create the file.
 func WriteTerminationMessage(path string, r Result) error {
-	// O_NONBLOCK: if a pipe is mounted there, it must not block.
+	// O_NONBLOCK: if a pipe is mounted there, opening it must not block.
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|syscall.O_NONBLOCK, 0)
 	if os.IsNotExist(err) {
 		return nil

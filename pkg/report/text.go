@@ -24,7 +24,7 @@ func count[N int | int64](n N, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// choose returns the word that agrees with a number.
+// choose returns the singular or the plural of a word, depending on a number.
 func choose(n int, one, many string) string {
 	if n == 1 {
 		return one
@@ -52,7 +52,7 @@ func name(pod, container string, kind checker.Kind) string {
 	return pod + "/" + container
 }
 
-// duration is a time with as many digits as people read: 5m where the time package writes 5m0s.
+// duration rounds a time and returns it in a short form: 5m, not 5m0s as the time package does.
 func duration(d time.Duration) string {
 	precision := time.Second
 	switch {
@@ -90,7 +90,7 @@ func termination(kind checker.Kind, t *checker.Termination) string {
 	return t.String()
 }
 
-// explain adds to a termination the container's message, or else what the termination usually means.
+// explain adds to a termination the container's message, or otherwise the usual meaning of the termination.
 func explain(kind checker.Kind, t *checker.Termination) string {
 	text := termination(kind, t)
 	if t == nil {
@@ -140,8 +140,8 @@ var (
 	}
 )
 
-// gist returns the most informative line of a termination message: Go's panic, or else the last line that is not part of a
-// stack trace (these are indented).
+// gist returns the most informative line of a termination message: the panic of a Go program, or otherwise the last line
+// that is not part of a stack trace (the lines of a stack trace are indented).
 func gist(message string) string {
 	const most = 200 // bytes
 	var best string

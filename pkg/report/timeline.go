@@ -9,8 +9,8 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// timeline collects when crashes were seen, and when checks failed. Each of its cells stands for the same time: a second,
-// and twice as much whenever the cells are used up. Times are counted from the start of the run.
+// timeline collects when crashes were seen, and when checks failed. Each cell represents the same length of time: one second
+// at first, and twice as much whenever the cells are used up. Times are counted from the start of the run.
 type timeline struct {
 	cells       []cell
 	step        time.Duration // of a cell

@@ -6,7 +6,7 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// Event is something that happens during a run: [Checked] or [CheckFailed].
+// Event is what happens during a run: [Checked] or [CheckFailed].
 type Event interface{ event() }
 
 // Checked is a check that succeeded.

@@ -9,7 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// deniedFor is how long denials are retried before any list of pods has succeeded: a new RoleBinding takes a moment.
+// deniedFor is how long denials are retried before any list of pods has succeeded: a new RoleBinding takes effect after a
+// short delay.
 const deniedFor = 10 * time.Second
 
 // isRejection reports whether the same request can only fail again, because the server does not accept it.
@@ -46,7 +47,7 @@ func newBackoff() wait.Backoff {
 	return wait.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.25, Cap: 4 * time.Second, Steps: 10}
 }
 
-// streak is a row of failed attempts.
+// streak is a sequence of failed attempts without a success in between.
 type streak struct {
 	since    time.Duration // start of the first one
 	failures int64

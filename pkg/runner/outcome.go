@@ -43,7 +43,7 @@ const (
 	NoneToJudge  Cause = "noneToJudge"  // RequireReady, and no pod was left that could be Ready
 )
 
-// Outcome has all facts about a run. Times without a date are counted from its start.
+// Outcome has all facts about a run. Times without a date are relative to its start.
 type Outcome struct {
 	Plan    Plan
 	Verdict Verdict

@@ -2,7 +2,7 @@ package runner
 
 import "time"
 
-// Plan is what a run is to do. Times are at most a few years.
+// Plan is the plan of a run. Times are at most a few years.
 type Plan struct {
 	Interval    time.Duration // between checks, greater than 0
 	Count       int64         // successful checks to make; 0: the window is Duration
@@ -10,9 +10,9 @@ type Plan struct {
 	Duration    time.Duration // the window when Count is 0
 
 	CrashLimit   int64         // fail at this many crashes
-	MinPods      int64         // matching pods that must have run at the same time in some check; 0: not even one
+	MinPods      int64         // matching pods that must have run, all found by the same check; 0: no minimum
 	RequireReady bool          // pass only if every pod is Ready at the final check
-	APIGrace     time.Duration // how long checks may keep failing in a row
+	APIGrace     time.Duration // how long checks may fail in a row
 }
 
 const (
@@ -35,7 +35,7 @@ func (p Plan) Window() (window time.Duration, ok bool) {
 	return never, false
 }
 
-// Latest returns the time, counted from the start, by which the run has ended whatever happens.
+// Latest returns the time, counted from the start, by which the run has ended in every case.
 func (p Plan) Latest() time.Duration {
 	if window, ok := p.Window(); ok {
 		return window + p.APIGrace + endSlack
@@ -65,7 +65,7 @@ func times(n int64, d time.Duration) time.Duration {
 	return time.Duration(n) * d
 }
 
-// CrashLoop returns how often a container that terminates at once crashes before the run is expected to end, under the
+// CrashLoop returns how often a container that terminates immediately crashes before the run is expected to end, under the
 // kubelet's default back-off: at about 0, 0, 10, 30, 70, 150 and 310 s, then every 5 minutes. A CrashLimit above that cannot
 // be reached by one such container, unless nodes are configured with a shorter back-off (maxContainerRestartPeriod).
 func (p Plan) CrashLoop() int64 {

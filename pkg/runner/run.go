@@ -9,10 +9,10 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
 
-// Run makes checks as planned until it reaches a verdict. It calls observe, unless that is nil, with each event, in order and
-// from its own goroutine.
+// Run makes checks as planned until it reaches a verdict. It calls observe, unless that is nil, with each event, in order
+// and in the goroutine of its caller.
 //
-// It ends at once when ctx does, with the verdict [Interrupted]. [Outcome.Signal] is set if the context's cause is a
+// When ctx ends, Run ends immediately with the verdict [Interrupted]. [Outcome.Signal] is set if the context's cause is a
 // [SignalError].
 func Run(ctx context.Context, plan Plan, check *checker.Checker, observe func(Event)) Outcome {
 	if observe == nil {
@@ -56,7 +56,7 @@ func (r *run) untilVerdict(ctx context.Context) {
 		ended := r.now()
 		switch {
 		case ctx.Err() != nil && (err != nil || tally.Crashes < o.Plan.CrashLimit):
-			// Only a limit that was reached outranks what ended the run: it must not pass after that.
+			// After ctx has ended, the run must not pass. Only a crash limit that this check reached takes precedence.
 			o.Verdict = Interrupted
 			return
 		case err == nil:
@@ -91,7 +91,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// attempt makes one check. Its deadline is that of the current streak, or of the one that it would begin by failing.
+// attempt makes one check. Its deadline is that of the current streak of failures. If there is none, it is that of the
+// streak that begins if this check fails.
 func (r *run) attempt(ctx context.Context, began time.Duration, final bool) (checker.Tally, error) {
 	since := began
 	if r.streak.failures > 0 {
@@ -149,7 +150,8 @@ func (r *run) fail(err error, began, ended time.Duration) (due time.Duration, ga
 	return due, gaveUp
 }
 
-// listed reports whether a list of pods has succeeded. While the version of a workload is not known, checks make none.
+// listed reports whether a list of pods has succeeded. While the version of a workload is not known, checks do not list
+// pods.
 func (r *run) listed() bool { return r.outcome.Checks > 0 && r.outcome.Last.Version.Pending == "" }
 
 // causeOf says why the run gives up.

@@ -9,12 +9,13 @@ type schedule struct {
 	grace    time.Duration
 }
 
-// isFinal reports whether a check that began at this time ends the window. One that began earlier never does, however late
-// it ends.
+// isFinal reports whether a check that began at this time ends the window. A check that began before the window's end does
+// not, even if it ends later.
 func (s schedule) isFinal(began time.Duration) bool { return began >= s.window }
 
-// next returns when the check after one that began and ended at these times is due: at the next tick of the fixed schedule
-// that has not passed, or at the window's end if that comes first. If the window has ended meanwhile, it is due at once.
+// next returns when the next check is due, if the previous one began and ended at these times: at the next tick of the fixed
+// schedule, or at the window's end if that comes first. If the window has ended during the previous check, the next one is
+// due immediately.
 func (s schedule) next(began, ended time.Duration) time.Duration {
 	tick := began - began%s.interval + s.interval
 	if tick < ended {
@@ -31,8 +32,8 @@ func (s schedule) next(began, ended time.Duration) time.Duration {
 
 // giveUp returns when a streak of failures has used up its grace. The attempt that begins then, or later, is the last.
 //
-// While the server denies access, and has never granted it, that is 10 s (deniedFor) after its first denial, or the grace if
-// that is shorter. Other errors in between do not change this: a denial that comes later is the last attempt.
+// While the server denies access, and has never granted it, this is 10 s (deniedFor), or the grace if that is shorter, after
+// the first denial. Other errors in between do not change this: the first denial after that time is the last attempt.
 func (s schedule) giveUp(f *streak, listed bool) time.Duration {
 	at := min(f.since, s.window) + s.grace
 	if f.isDenied && isDenial(f.last) && !listed {
@@ -41,8 +42,7 @@ func (s schedule) giveUp(f *streak, listed bool) time.Duration {
 	return at
 }
 
-// deadline returns by when an attempt must have ended that belongs to a streak that began at this time, or would begin one
-// by failing.
+// deadline returns the time by which an attempt must have ended, if its streak of failures began at this time.
 func (s schedule) deadline(since time.Duration) time.Duration {
 	return min(since, s.window) + s.grace + endSlack - reportSlack
 }
