@@ -273,6 +273,18 @@ func runs(t *testing.T, pods []corev1.Pod, restarts int32, ready corev1.Conditio
 	}
 }
 
+// becomesAvailable lets all pods of version 1 run after this many restarts, and waits until the controller has noticed: only
+// then it keeps them during the next release.
+func (w workload) becomesAvailable(t *testing.T, restarts int32) {
+	t.Helper()
+	runs(t, w.pods(t, 1), restarts, corev1.ConditionTrue)
+	if w.resource == rolloutResource {
+		waitHealthy(t, w.namespace, w.name, "")
+		return
+	}
+	kubectl(t, nil, "--namespace", w.namespace, "rollout", "status", w.String(), "--timeout="+patience.String())
+}
+
 // gate returns the environment of a gate that checks the workload every 10 ms. It never sets COUNT.
 func (w workload) gate(more map[string]string) map[string]string {
 	all := map[string]string{"WORKLOAD": w.String(), "COUNT": unset, "INTERVAL": "10ms", "DURATION": "120", "DEBUG": "1"}
@@ -315,11 +327,7 @@ func TestWorkloadIsCheckedInItsCurrentVersion(t *testing.T) {
 	t.Parallel()
 	forEachKind(t, func(t *testing.T, kind workloadKind, namespace string) {
 		w := createWorkload(t, kind, namespace, "web")
-		runs(t, w.pods(t, 1), 164, corev1.ConditionTrue)
-		if kind.resource == rolloutResource {
-			// A Rollout keeps the old version while it releases the next one only if it was healthy.
-			waitHealthy(t, namespace, w.name, "")
-		}
+		w.becomesAvailable(t, 164)
 		w.release(t, 2)
 		pods := w.pods(t, 2)
 		hash := pods[0].Labels[w.label]
@@ -431,10 +439,7 @@ func TestWorkloadThatChangesMidway(t *testing.T) {
 					return // a DaemonSet has no number of replicas
 				}
 				w := createWorkload(t, kind, namespace, name)
-				runs(t, w.pods(t, 1), 0, corev1.ConditionTrue)
-				if kind.resource == rolloutResource {
-					waitHealthy(t, namespace, w.name, "")
-				}
+				w.becomesAvailable(t, 0)
 				hash := w.hash(t, 1)
 				run := startGate(t, w.gate(map[string]string{"DURATION": change.window, "MIN_PODS": change.minPods, "INTERVAL": "3", "DEBUG": "0"}))
 				logged(t, run, " found: ")
@@ -470,7 +475,7 @@ func TestWorkloadWhoseVersionIsNotKnown(t *testing.T) {
 	t.Run("a Deployment that is paused, until it is resumed", func(t *testing.T) {
 		t.Parallel()
 		w := createWorkload(t, deployment, newNamespace(t, nil), "web")
-		runs(t, w.pods(t, 1), 164, corev1.ConditionTrue)
+		w.becomesAvailable(t, 164)
 		w.release(t, 2, map[string]any{"op": "add", "path": "/spec/paused", "value": true}, scaleTo(3))
 		result := runGate(t, w.gate(map[string]string{"DURATION": "3"}), gate.Inconclusive)
 		wantReason(t, result, "the version to check is not known: deployment web is paused: no ReplicaSet has its pod template")
@@ -500,8 +505,7 @@ func TestWorkloadWhoseVersionIsNotKnown(t *testing.T) {
 		rollout.needs(t)
 		t.Parallel()
 		w := createWorkload(t, rollout, newNamespace(t, nil), "web")
-		runs(t, w.pods(t, 1), 0, corev1.ConditionTrue)
-		waitHealthy(t, w.namespace, w.name, "")
+		w.becomesAvailable(t, 0)
 		w.release(t, 2, map[string]any{"op": "add", "path": "/spec/strategy/blueGreen", "value": map[string]any{"activeService": "web"}})
 		result := runGate(t, w.gate(map[string]string{"DURATION": "5"}), gate.Inconclusive)
 		wantReason(t, result, "the version to check is not known: the spec of rollout web is invalid: ")
@@ -510,8 +514,7 @@ func TestWorkloadWhoseVersionIsNotKnown(t *testing.T) {
 		rollout.needs(t)
 		t.Parallel()
 		w := createWorkload(t, rollout, newNamespace(t, nil), "web")
-		runs(t, w.pods(t, 1), 0, corev1.ConditionTrue)
-		waitHealthy(t, w.namespace, w.name, "")
+		w.becomesAvailable(t, 0)
 		w.release(t, 2)
 		w.pods(t, 2)
 		w.patch(t, w.resource, []map[string]any{{"op": "add", "path": "/status/abort", "value": true}}, "status")
