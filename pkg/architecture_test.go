@@ -87,7 +87,7 @@ func examine(t *testing.T, name, dir string) {
 }
 
 // mayRequire are the modules that the product and its unit tests need. Users who import a package of the product inherit
-// them; packages that only suites need belong in a module of their own, below test.
+// them; packages that only suites need belong in a separate module below test.
 var mayRequire = []string{
 	"github.com/caarlos0/env/v10",
 	"github.com/creack/pty",           // tests on a terminal

@@ -73,7 +73,7 @@ func clusterOf(ts *testscript.TestScript) *simcluster.Server {
 	return server
 }
 
-// eventually is for what has to happen: no test is right or wrong by it.
+// eventually is how long to wait for events that must happen. The results of tests do not depend on it.
 const eventually = time.Minute
 
 func startCluster(ts *testscript.TestScript, neg bool, args []string) {
@@ -311,7 +311,7 @@ func endBySignal(ts *testscript.TestScript, command *exec.Cmd, seen <-chan struc
 	}
 }
 
-// recorder keeps what it is sent, and tells when that is enough.
+// recorder keeps what is written to it, and closes seen once enough accepts the text.
 type recorder struct {
 	text   bytes.Buffer
 	enough func(text string) bool

@@ -176,7 +176,7 @@ func TestAResponseThatArrivesAfterTheCallIsClosed(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	respond, closed := make(chan *http.Response), make(chan struct{})
 	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
-	client.http.Transport = roundTripper(func() *http.Response { // does not know the context
+	client.http.Transport = roundTripper(func() *http.Response { // ignores the context
 		cancel(errSIGTERM)
 		return <-respond
 	})
@@ -216,7 +216,8 @@ func TestAServerThatDoesNotListenIsNamed(t *testing.T) {
 	wantError(t, err, "connect to "+address+": connection refused")
 }
 
-// TestHTTP2IsNotUsed: in HTTP/2, a request that times out leaves its connection in use, even a dead one.
+// TestHTTP2IsNotUsed: in HTTP/2, a request that times out leaves its connection in use, even if the connection no longer
+// works.
 func TestHTTP2IsNotUsed(t *testing.T) {
 	offered := make(chan []string, 1)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {

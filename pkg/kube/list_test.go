@@ -466,7 +466,7 @@ func compareWithLibrary(t *testing.T, body []byte, media string) {
 	case err == nil && isList && !equality.Semantic.DeepEqual(got, want.Items):
 		t.Fatalf("\n got %v\nwant %v", got, want.Items)
 	case err != nil && isList && asProtobuf:
-		// The library accepts encodings that no encoder writes. What it writes itself has to be accepted.
+		// The library accepts encodings that no encoder writes. But everything that it writes itself must be accepted.
 		again, _ := libraryDecode(body, media)
 		if _, err := decode(encode(t, again, media), media); err != nil {
 			t.Fatalf("a real list is refused: %v", err)
@@ -485,7 +485,7 @@ func allHaveUIDs(list *corev1.PodList) bool {
 	return true
 }
 
-// isListOfDamagedPods tells whether a body in protobuf is a PodList, apart from errors in fields that the mask removes.
+// isListOfDamagedPods reports whether a body in protobuf is a PodList, apart from errors in fields that the mask removes.
 func isListOfDamagedPods(body []byte, media string) bool {
 	var envelope apiruntime.Unknown
 	if media != mediaProtobuf || !bytes.HasPrefix(body, protobufMagic) || envelope.Unmarshal(body[4:]) != nil || envelope.Kind != "PodList" || envelope.APIVersion != "v1" {
@@ -521,7 +521,7 @@ func isRealList(body []byte, media string) bool {
 	return hasListMeta(body)
 }
 
-// hasListMeta tells whether an object in JSON has the kind and the resourceVersion of a real list.
+// hasListMeta reports whether an object in JSON has the kind and the resourceVersion of a real list.
 func hasListMeta(body []byte) bool {
 	var fields map[string]json.RawMessage // a map, because its keys are case-sensitive
 	var kind, version, resourceVersion string

@@ -71,7 +71,7 @@ var hostile = []string{
 	"\xff\xfe\x80", "\xed\xa0\x80", "\U000e0001\U0010ffff", "\ufffd\ufeff\u200b", `\u009b "quoted" \`, "\x00\x7f", strings.Repeat("é", 600),
 }
 
-// isOnePrintableLine tells whether a terminal shows the text as it is, on one line.
+// isOnePrintableLine reports whether a terminal shows the text as it is, on one line.
 func isOnePrintableLine(text string) bool {
 	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool {
 		return !strconv.IsPrint(r) || unicode.Is(unicode.Bidi_Control, r)

@@ -187,7 +187,7 @@ func inChecks(p runner.Plan) runner.Plan {
 	return p
 }
 
-// workload is one whose answers do not change.
+// workload is a workload whose responses do not change.
 type workload struct {
 	version    checker.Version
 	superseded string
@@ -457,7 +457,7 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// The final check has read the whole list when the signal arrives: only the limit outranks the signal.
+// The final check has read the whole list when the signal arrives: only a reached limit takes precedence over the signal.
 func TestASignalDuringTheFinalCheckIsNeverAPass(t *testing.T) {
 	for _, test := range []struct {
 		crashes int32

@@ -1,6 +1,6 @@
-// Arm64 runs two binaries of crashcheck, for different architectures, on the recorded status streams: as processes,
-// against the simulated API server. Each check of a run lists the pods as they were at the next recorded event. Both
-// binaries have to report the same, and to fail a release at its last recorded crash.
+// Arm64 runs two binaries of crashcheck, for different architectures, on the recorded status streams: as processes, against
+// the simulated API server. Each check of a run lists the pods as they were at the next recorded event. Both binaries must
+// report the same, and must fail a release at its last recorded crash.
 //
 //	go run ./test/arm64 bin/crashcheck bin/arm64/crashcheck
 package main
@@ -25,7 +25,7 @@ import (
 
 const (
 	streams = "pkg/checker/testdata/traces"
-	// timeout is far above the time of a run, also in an emulator: a run that takes longer hangs.
+	// timeout is much longer than a run takes, even in an emulator: a run that takes longer hangs.
 	timeout = 2 * time.Minute
 )
 

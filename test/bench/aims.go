@@ -106,7 +106,7 @@ func wanted(reached bool) mark {
 	return no
 }
 
-// lessAPI wants our use of the API server to be less than theirs divided by share.
+// lessAPI requires crashcheck's use of the API server to be less than theirs divided by share.
 func lessAPI(ours, theirs Check, share time.Duration) mark {
 	difference := theirs.API/share - ours.API
 	switch within := ours.APIError + theirs.APIError/share; {

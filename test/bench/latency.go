@@ -27,8 +27,7 @@ func measureLatency(ctx context.Context, b *bench, results *Results) error {
 	for _, c := range []struct {
 		rival rival
 		pods  int
-		// atOnce is how many wait for one crash: few enough not to keep each other
-		// from the processors.
+		// atOnce is how many gates wait for one crash: few enough that they do not compete for the processors.
 		atOnce, rounds int
 	}{
 		{crashcheckRival, 10, 10, 3},

@@ -1,4 +1,4 @@
-// Demo shows crashcheck at work without a cluster: it runs the real binary five times against a simulated API server
+// Demo shows how crashcheck works, without a cluster: it runs the real binary five times against a simulated API server
 // and checks the exit code and the verdict of each run.
 //
 //	go run ./test/demo -crashcheck bin/crashcheck

@@ -17,7 +17,7 @@ import (
 	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// timeout is far above what the settings of a run allow: a run that takes longer hangs.
+// timeout is much longer than the settings of a run allow: a run that takes longer hangs.
 const timeout = 20 * time.Second
 
 // A result is the outcome of one run.
@@ -55,9 +55,9 @@ func runAlone(ctx context.Context, server *simcluster.Server, scenario scenario,
 	return execute(ctx, server, scenario, binary, env, os.Stdout, os.Stderr)
 }
 
-// execute deploys the scenario's release, runs the binary to its end and returns its exit code. The environment holds only
-// env and what a program needs to run at all: the caller's own settings would lead to another result than the command
-// line shown.
+// execute deploys the scenario's release, runs the binary to its end and returns its exit code. The environment contains
+// only env and the variables that every program needs: with the caller's own settings, the result could differ from that of
+// the command line shown.
 func execute(ctx context.Context, server *simcluster.Server, scenario scenario, binary string, env []string, stdout, stderr io.Writer) (exitCode int, err error) {
 	path, err := filepath.Abs(binary) // exec looks a bare name up in PATH
 	if err != nil {
@@ -106,7 +106,7 @@ func verdict(stdout []byte) string {
 	return line.Verdict
 }
 
-// meaning is what the exit code tells a pipeline.
+// meaning is the meaning of the exit code for a pipeline.
 func meaning(exitCode int) string {
 	switch exitCode {
 	case 0:

@@ -127,7 +127,7 @@ type module struct {
 func (m module) goTool(args ...string) (string, error) {
 	command := exec.CommandContext(m.ctx, "go", args...)
 	command.Dir = m.folder
-	// A user's module is not in this project's workspace, and make's variables are not a user's.
+	// A user's module is not in this project's workspace, and the variables of make are not set for a user.
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "MAKE") }), "GOWORK=off")
 	out, err := command.CombinedOutput()
 	return string(out), err

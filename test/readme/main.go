@@ -79,7 +79,7 @@ var checks = map[string]func(r reader, commands string) error{
 		}
 		return nil
 	},
-	// The example's window is five minutes. With a version that has crashed five times already, the run ends at once.
+	// The example's window is five minutes. With a version that has already crashed five times, the run ends immediately.
 	"On a laptop, or in a pipeline": func(r reader, commands string) error {
 		server := simcluster.Start(simcluster.WithSpeed(0))
 		defer server.Close()
@@ -100,7 +100,7 @@ var checks = map[string]func(r reader, commands string) error{
 	},
 }
 
-// A reader follows the README in a clone of its own.
+// A reader follows the README in a separate clone.
 type reader struct {
 	ctx     context.Context
 	clone   string
@@ -118,7 +118,8 @@ func (r reader) shell(commands string) (output string, exitCode int, err error) 
 	return string(out), 0, err
 }
 
-// withoutMake removes the variables that make sets, such as a jobserver: a reader does not have them.
+// withoutMake removes the variables that make sets, such as those of a jobserver, because they are not set in a reader's
+// shell.
 func withoutMake(environ []string) []string {
 	return slices.DeleteFunc(environ, func(pair string) bool { return strings.HasPrefix(pair, "MAKE") || strings.HasPrefix(pair, "MFLAGS=") })
 }

@@ -1,7 +1,7 @@
 // Package simcluster is a simulated Kubernetes API server, in process, whose pods crash the way real pods do.
 //
 // The demo and the tests talk to it over real HTTP on the loopback interface, so that everything between a client and the
-// network takes part: content negotiation, compression, TLS, tokens, dead connections.
+// network takes part: content negotiation, compression, TLS, tokens, connections that no longer work.
 //
 // # Vocabulary
 //

@@ -21,8 +21,8 @@ const (
 	longestUntilSync = time.Minute
 )
 
-// A Life says what one container does, run after run. With the zero Life it starts and stays up; an init container works
-// for a second and completes.
+// A Life describes what one container does in each of its runs. With the zero Life, a container starts and keeps running; an
+// init container completes after a second.
 type Life struct {
 	// Waiting is the reason for which the container never starts, for example ImagePullBackOff. Message explains it.
 	Waiting string

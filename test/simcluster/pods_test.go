@@ -130,7 +130,7 @@ func TestCrashesLookLikeRecordedOnes(t *testing.T) {
 
 func TestCrashesComeInTheKubeletsTime(t *testing.T) {
 	release := Release{App: CrashLoop(time.Millisecond, 1)}
-	// Crashes of a container that dies at once come at about 0, 0, 10, 30, 70, 150, 310 s, then every 5 minutes.
+	// A container that terminates immediately crashes at about 0, 0, 10, 30, 70, 150, 310 s, then every 5 minutes.
 	for i, seconds := range []int{10, 30, 70, 150, 310, 610, 910} {
 		due, crash := startupTime+time.Duration(seconds)*time.Second, i+3
 		if got := terminations(release.Pods(due)[0]); got != crash-1 {

@@ -147,5 +147,5 @@ func (s *Server) SetPods(pods ...corev1.Pod) {
 // Now is the simulated time since Start.
 func (s *Server) Now() time.Duration { return s.clock.elapsed() }
 
-// Advance moves simulated time forward by d, at once.
+// Advance moves simulated time forward by d, immediately.
 func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }

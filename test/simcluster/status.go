@@ -47,7 +47,7 @@ func (c *podClock) time(age time.Duration) metav1.Time {
 	return metav1.NewTime(c.created.Add(age).Truncate(time.Second))
 }
 
-// reportContainers sets the container statuses and tells whether the pod's phase is Running: all init containers have
+// reportContainers sets the container statuses and reports whether the pod's phase is Running: all init containers have
 // completed, and the main container has started.
 func (c *podClock) reportContainers(lives lives, age time.Duration) (started bool) {
 	status := &c.pod.Status

@@ -15,8 +15,8 @@ const (
 	tokenPath   = "/var/run/secrets/kubernetes.io/serviceaccount"
 )
 
-// podSpec is a pod template of the usual size in production, with the defaults that an API server fills in: most of a
-// list's bytes are its pods' specs.
+// podSpec is a pod template of a size that is usual in production, with the defaults that an API server sets. The specs of
+// the pods are most of the bytes of a list.
 func podSpec(app string, lives lives) corev1.PodSpec {
 	spec := corev1.PodSpec{
 		Volumes: []corev1.Volume{

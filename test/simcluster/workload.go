@@ -29,7 +29,7 @@ type Workload struct {
 	Paused  bool // the controller of a Deployment makes no ReplicaSet of the Release
 	Aborted bool // a Rollout goes back to the version before
 
-	ObservedAfter     time.Duration // the controller observes the Release then, not at once
+	ObservedAfter     time.Duration // the controller observes the Release then, not immediately
 	SupersededAfter   time.Duration // the pod template changes: a version with the hash "next"; 0: never
 	ScaledToZeroAfter time.Duration // 0: never
 	DeletedAfter      time.Duration // 0: never

@@ -29,7 +29,7 @@ type Site struct {
 	Namespace string
 	// Direct leads to the API server, Relayed through Relay.
 	Direct, Relayed Access
-	// JSON leads through a proxy that asks for JSON, and then through Relay.
+	// JSON leads through a proxy that requests JSON, and then through Relay.
 	JSON  Access
 	Relay *Relay
 }
@@ -113,8 +113,8 @@ func (w *World) newAccess(ctx context.Context, namespace, label, server string, 
 	return access, clientcmd.WriteToFile(*config, access.Kubeconfig)
 }
 
-// jsonProxy starts a proxy before the API server at target that asks for JSON,
-// whatever the client prefers. It runs until the suite ends.
+// jsonProxy starts a proxy in front of the API server at target that always requests JSON, independent of the client. It
+// runs until the suite ends.
 func jsonProxy(target string, authority []byte) (address string, ownAuthority []byte, err error) {
 	to, err := url.Parse(target)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestTablesAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
-// Measuring takes too long for a test; the latest figures are in a file.
+// The test does not measure, because that takes too long; the latest figures are in a file.
 func TestREADMEShowsTheLatestBenchmarks(t *testing.T) {
 	readme := read(t, "README.md")
 	if want, err := withBlock(readme, "bench", read(t, "test/bench/SUMMARY.md")); err != nil || want != readme {

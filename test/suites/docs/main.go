@@ -3,7 +3,7 @@
 //
 //	go run ./docs README.md demo=bin/demo.txt bench=test/bench/SUMMARY.md
 //
-// Each block stands between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; the text between
+// Each block is between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; the text between
 // them is replaced. The tables are written wherever a page has their comments. A test fails when a page is out of date.
 package main
 

@@ -2,9 +2,9 @@
 // the network and the cluster.
 //
 // Each row of its table is a fault: what fails, with which settings, and the expected verdict, exit code and time limit. The
-// real binary runs as a process of its own against a simulated API server, with a TCP proxy in between for faults of the
-// network. A row passes if verdict, exit code and time are as expected, if standard output is one line of JSON, and if
-// the log names the fault, once.
+// real binary runs as a separate process against a simulated API server, with a TCP proxy in between for faults of the
+// network. A row passes if verdict, exit code and time are as expected, if standard output is one line of JSON, and if the
+// log names the fault, once.
 //
 //	cd test/suites/faults && go test -run TestFaults -args -table      # all rows, printed as a Markdown table
 //	cd test/suites/faults && go test -run TestSoak -v -args -soak 30s  # hundreds of runs with random faults

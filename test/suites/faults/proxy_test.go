@@ -130,7 +130,7 @@ func trickle(p *proxy, client, server *net.TCPConn) {
 	}
 }
 
-// dieAfter forwards the first requests and responses. Then the connection is dead: open, but without a response.
+// dieAfter forwards the first requests and responses. Then the connection stays open, but there are no more responses.
 func dieAfter(requests int) behaviour {
 	return func(_ *proxy, client, server *net.TCPConn) {
 		go func() { _, _ = io.Copy(client, server) }()

@@ -165,7 +165,7 @@ func (s *soak) inject(next http.Handler) http.Handler {
 	})
 }
 
-// draw returns the fault of a run's next request, or "", and the state of what it asks for, if that has changed.
+// draw returns the fault of a run's next request, or "", and the state of the requested object, if it has changed.
 func (s *soak) draw(name, path string) (fault, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -260,7 +260,7 @@ func (s *soak) one(t *testing.T, id uint64, kubeconfig string) {
 	s.verdicts[fmt.Sprintf("%s: %s", kind.name, outcome.Verdict)]++
 }
 
-// workload is a kube.Workload as a checker wants it.
+// workload adapts a kube.Workload to the interface checker.Workload.
 type workload struct{ *kube.Workload }
 
 func (w workload) Resolve(ctx context.Context) (checker.Version, error) {

@@ -65,7 +65,7 @@ func plainStatus(code int) simcluster.Middleware {
 	return simcluster.Answer(code, "text/plain", http.StatusText(code))
 }
 
-// stepRows are the faults of the list of pods, in the other requests.
+// stepRows apply the faults of the list of pods to the other requests.
 func stepRows(s step) []row {
 	apiVersion, items := `"apiVersion":"apps/v1"`, ""
 	if strings.HasSuffix(s.object, "List") {

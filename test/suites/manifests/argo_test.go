@@ -248,7 +248,7 @@ func checkRollout(t *testing.T, example *rollout, services ...string) {
 	}
 }
 
-// within tells whether all contains each of the labels.
+// within reports whether all contains each of the labels.
 func within(labels, all map[string]string) bool {
 	for name, value := range labels {
 		if got, found := all[name]; !found || got != value {

@@ -72,7 +72,8 @@ func TestPermissionIsToListPodsInOneNamespace(t *testing.T) {
 			if want.role == "" {
 				continue
 			}
-			// A Role of the namespace: an apply in another one, without the component, takes nothing from it.
+			// A Role belongs to a namespace: applying the manifests in another namespace, without the component, does not
+			// change it.
 			if role := get[*rbacv1.Role](t, objects, "Role/"+want.role); !reflect.DeepEqual(role.Rules, want.rules) {
 				t.Errorf("%s with %s: the Role is %+v, want exactly %+v", folder, component, role.Rules, want.rules)
 			}
@@ -211,7 +212,7 @@ func TestRetryInconclusiveDoesNotCountDisruptions(t *testing.T) {
 	}
 }
 
-// parse returns the configuration of a gate, which crashcheck has to accept without a warning.
+// parse returns the configuration of a gate. crashcheck must accept it without a warning.
 func parse(t *testing.T, job batchv1.JobSpec, args map[string]string) config.Config {
 	t.Helper()
 	for _, v := range job.Template.Spec.Containers[0].Env {
@@ -292,7 +293,7 @@ func TestKustomizationsInCommentsWork(t *testing.T) {
 		}
 		for _, folder := range []string{"base", "argo-rollouts"} {
 			if folder != "base" && !strings.Contains(path, "components/") {
-				continue // it is about the Job
+				continue // the comment describes the Job
 			}
 			t.Run(strings.TrimPrefix(path, deploy)+" on "+folder, func(t *testing.T) {
 				objects := buildOverlay(t, strings.Replace(overlay, "deploy/base", "deploy/"+folder, 1))

@@ -153,7 +153,7 @@ func TestExamplesOfPipelinesAreValid(t *testing.T) {
 	}
 }
 
-// The examples name the workload: no pipeline has to know a hash.
+// The examples name the workload, so that no pipeline needs a hash.
 func TestExamplesNameTheWorkload(t *testing.T) {
 	for folder, workload := range map[string]string{
 		"k8s/crashcheck":             "deployment/shop",
@@ -177,7 +177,7 @@ func TestExamplesNameTheWorkload(t *testing.T) {
 	}
 }
 
-// checkShell lets a shell parse commands without running them.
+// checkShell parses commands with a shell, without running them.
 func checkShell(t *testing.T, name, commands string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-n")

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A picture of an older format would show people something else than they will see.
+// A picture of an older format would not show what users see.
 func TestThePictureInTheREADMEIsOfThisProgram(t *testing.T) {
 	const root, file = "../../..", "../../demo/failing-run.svg"
 	folder := t.TempDir()

@@ -1,5 +1,5 @@
-// Command floor is the least that a check over the network can cost: it asks for
-// the same list as crashcheck, reads and decompresses the answer, and discards it.
+// Command floor measures the lower bound for the cost of a check over the network: it requests the same list as crashcheck,
+// reads and decompresses the response, and discards it.
 package main
 
 import (

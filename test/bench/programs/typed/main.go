@@ -1,6 +1,5 @@
-// Command typed is the gate as one would write it first: client-go's typed
-// clientset, one list of all pods per check, and a map of restartCounts. It is a
-// rival in measurements and handles no errors.
+// Command typed is a straightforward implementation of the gate: client-go's typed clientset, one list of all pods per
+// check, and a map of restartCounts. It is a rival in measurements and handles no errors.
 package main
 
 import (
