@@ -90,6 +90,13 @@ func TestEndsOfAnAnalysis(t *testing.T) {
 		namespace := analysisNamespace(t)
 		startAnalysis(t, namespace, long)
 		first := analysisJob(t, namespace, "")
+		// Before the controller has stored its measurement, it would create the same Job again.
+		eventually(t, "the AnalysisRun has a measurement", patience, func(context.Context) error {
+			if len(measurements(t, namespace)) == 0 {
+				return errors.New("it has none")
+			}
+			return nil
+		})
 		background := metav1.DeletePropagationBackground
 		if err := the.client.BatchV1().Jobs(namespace).Delete(t.Context(), first, metav1.DeleteOptions{PropagationPolicy: &background}); err != nil {
 			t.Fatal(err)
