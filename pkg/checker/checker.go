@@ -63,7 +63,7 @@ type Tally struct {
 	New      []Crash
 	Appeared []string     // names of pods that were listed for the first time
 	Gone     []string     // names of pods that were listed before, and are not any more
-	Failed   []PodFailure // pods seen with phase Failed for the first time
+	Failed   []PodFailure // pods that were seen to have failed for the first time
 
 	// The current state.
 
@@ -73,7 +73,7 @@ type Tally struct {
 	Ran        int // pods that have run and have not Failed
 	Present    int // of these, pods that are not being deleted and whose node reports
 	Deleted    int // pods that are being deleted
-	PodsFailed int // pods with phase Failed
+	PodsFailed int // pods that have failed, see [PodFailure]
 
 	NotRun      []string        // names of active pods that have not run
 	Unreported  []UnreportedPod // active pods that have run and whose node has stopped reporting

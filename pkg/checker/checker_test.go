@@ -295,6 +295,9 @@ func TestTheStateOfEachPod(t *testing.T) {
 		{"a pod that is being deleted", pod(deleted, up, ready(no, no, "")), checker.Tally{Ran: 1, Deleted: 1}},
 		{"a pod that is being deleted is not expected to start", pod(deleted, main("app", 0, stuck("ErrImagePull", ""))), checker.Tally{Deleted: 1}},
 		{"a Succeeded pod has run", pod(phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0)), ready(no, no, "PodCompleted")), checker.Tally{Ran: 1, Present: 1}},
+		{"one whose containers should always run has failed", pod(podPolicy(corev1.RestartPolicyAlways), inSpec("app"), phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0))),
+			checker.Tally{PodsFailed: 1, Crashes: 1, Failed: []checker.PodFailure{
+				{Pod: "web-1", Reason: "Succeeded", Message: "the kubelet ended the pod, although its containers should always run", Crash: true}}}},
 		{"a Failed pod has not", pod(phase(corev1.PodFailed), main("app", 0, terminated("a", 1))),
 			checker.Tally{PodsFailed: 1, Failed: []checker.PodFailure{{Pod: "web-1"}}}},
 

@@ -260,6 +260,13 @@ func TestAPodThatIsEvictedForItsOwnUseIsOneCrash(t *testing.T) {
 		}
 		return p
 	}
+	unknown := func(s *corev1.ContainerStatus) {
+		s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}
+	}
+	always := func(p *corev1.Pod) {
+		p.Spec.RestartPolicy = corev1.RestartPolicyAlways
+		p.Spec.Containers = []corev1.Container{{Name: "app"}}
+	}
 	tests := []struct {
 		claim string
 		steps []step
@@ -275,11 +282,36 @@ func TestAPodThatIsEvictedForItsOwnUseIsOneCrash(t *testing.T) {
 		{"a pod that failed for another reason does not count", []step{
 			{failed("Preempting"), 0}, {failed("UnexpectedAdmissionError"), 0}, {failed("NodeShutdown"), 0}, {failed(""), 0},
 		}},
+		{"a pod that the node's state kept from being admitted does not count", []step{{with(failed("Evicted"), func(p *corev1.Pod) {
+			p.Status.Message = "Pod was rejected: The node had condition: [MemoryPressure]."
+		}), 0}}},
+		{"what the kubelet makes up for containers that it removed with the pod does not count", []step{
+			{pod(main("app", 1, running("b"))), 1},
+			{with(failed("Evicted"), main("app", 2, waiting(""), unknown)), 2},
+			{with(failed("Evicted"), main("app", 2, terminated("", 137), unknown)), 2},
+		}},
+		{"nor does it if the pod failed for another reason", []step{
+			{pod(main("app", 1, running("b"))), 1},
+			{with(failed("NodeShutdown"), main("app", 2, waiting(""), unknown)), 1},
+		}},
+		{"a pod that ended with 0 although it should always run was evicted too", []step{
+			{pod(always, main("app", 0, running("a"))), 0},
+			{pod(always, phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0))), 1},
+			{pod(always, phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0))), 1},
+		}},
+		{"unless it is being deleted", []step{{pod(always, deleted, phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0))), 0}}},
+		{"or DisruptionTarget is True", []step{{pod(always, phase(corev1.PodSucceeded), disrupted(corev1.ConditionTrue)), 0}}},
+		{"or only a container that is ignored should always run", []step{
+			{pod(podPolicy(corev1.RestartPolicyNever), mainPolicy("app", corev1.ContainerRestartPolicyNever), mainPolicy("ignored", corev1.ContainerRestartPolicyAlways), phase(corev1.PodSucceeded)), 0},
+		}},
+		{"a pod that may end with 0 was not evicted", []step{
+			{pod(podPolicy(corev1.RestartPolicyAlways), mainPolicy("app", corev1.ContainerRestartPolicyOnFailure), phase(corev1.PodSucceeded), main("app", 0, terminated("a", 0))), 0},
+		}},
 		{"a pod that has not failed does not count", []step{{pod(func(p *corev1.Pod) { p.Status.Reason = "Evicted" }), 0}}},
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
-			play(t, checker.NewLedger(checker.Ignore{}), test.steps)
+			play(t, checker.NewLedger(checker.Ignore{Containers: []string{"ignored"}}), test.steps)
 		})
 	}
 	ledger := checker.NewLedger(checker.Ignore{})

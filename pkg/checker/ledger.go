@@ -59,7 +59,7 @@ type podAccount struct {
 	uid        types.UID
 	name       string
 	list       int64 // the last list that contained it
-	failed     bool  // the pod was seen with phase Failed
+	failed     bool  // the pod was seen to have failed
 	containers []account
 }
 
@@ -134,6 +134,9 @@ func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 		}
 	}
 	killed := l.killedByRestartAll(pod, s.containers)
+	if s.failure != nil {
+		killed = removedWith(pod, s.containers)
+	}
 	var crashes []Crash
 	enter := func(seen containerSighting, killed bool) {
 		account := pod.account(seen.name)
@@ -188,6 +191,18 @@ func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) m
 		delete(killed, keeps)
 	}
 	return killed
+}
+
+// removedWith finds the containers whose restartCount has risen because the kubelet removed them when their pod failed. These
+// terminations are expected.
+func removedWith(pod *podAccount, seen []containerSighting) map[int]bool {
+	removed := map[int]bool{}
+	for i := range seen {
+		if seen[i].lastUnknown && pod.account(seen[i].name).rise(seen[i]) > 0 {
+			removed[i] = true
+		}
+	}
+	return removed
 }
 
 // account returns the account of a container, or nil: containers that never terminated need none.

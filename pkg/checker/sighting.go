@@ -2,6 +2,7 @@ package checker
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -11,8 +12,13 @@ const (
 	// restartingAll is the reason of the termination that the kubelet reports when the action RestartAllContainers of a
 	// restart rule restarts all containers of a pod (KEP-5532). restartCount includes it from the start.
 	restartingAll = "RestartingAllContainers"
-	// evicted is the reason of a pod that the kubelet has evicted (pkg/kubelet/eviction).
-	evicted = "Evicted"
+	// evicted is the reason of a pod that the kubelet has evicted (pkg/kubelet/eviction), or has not admitted because of the
+	// state of its node. Then the message begins with rejected (pkg/kubelet/kubelet.go).
+	evicted  = "Evicted"
+	rejected = "Pod was rejected"
+	// statusUnknown is the reason of a termination that the kubelet makes up for a container that it no longer finds. Where
+	// the container would be restarted, restartCount includes it (pkg/kubelet/kubelet_pods.go).
+	statusUnknown = "ContainerStatusUnknown"
 	// readinessGates is the kubelet's reason for a pod that is not Ready although its containers are (pkg/kubelet/status).
 	readinessGates = "ReadinessGatesNotReady"
 )
@@ -50,6 +56,7 @@ type containerSighting struct {
 	lastID      string // its containerID; empty: unknown
 	lastIgnored bool   // its exit code is one that is ignored
 	restartAll  bool   // the kubelet restarted all containers of the pod
+	lastUnknown bool   // the kubelet made it up, because the container was gone
 
 	crash *Termination // the latest one that may be a crash; nil: unknown
 }
@@ -62,33 +69,30 @@ type CannotStart struct {
 	Message   string
 }
 
-// PodFailure is a pod with phase Failed.
+// PodFailure is a pod with phase Failed, or with phase Succeeded although its containers should always run.
 type PodFailure struct {
 	Pod     string
-	Reason  string // such as Evicted, Preempting or NodeShutdown; may be empty
+	Reason  string // such as Evicted, Preempting, NodeShutdown or Succeeded; may be empty
 	Message string
 	Crash   bool // the pod was evicted because it exceeded a limit of its own
 }
 
 // sight reduces a pod to what the ledger and the verdict need.
 func (l *Ledger) sight(pod *corev1.Pod) sighting {
-	failed := pod.Status.Phase == corev1.PodFailed
 	s := sighting{
 		uid:     pod.UID,
 		name:    pod.Name,
+		failure: l.newPodFailure(pod),
 		deleted: pod.DeletionTimestamp != nil,
 		ready:   conditionIs(pod, corev1.PodReady, corev1.ConditionTrue),
-		ran:     !failed && l.hasRun(pod),
 	}
-	s.active = !s.deleted && !failed && pod.Status.Phase != corev1.PodSucceeded
+	s.ran = s.failure == nil && l.hasRun(pod)
+	s.active = !s.deleted && s.failure == nil && pod.Status.Phase != corev1.PodSucceeded
 	if s.active {
 		s.cannot = cannotStart(pod)
 		if s.unreported = isUnreported(pod); s.unreported {
 			s.node = pod.Spec.NodeName
 		}
-	}
-	if failed {
-		s.failure = newPodFailure(pod)
 	}
 	known := l.pods[pod.UID]
 	if known != nil {
@@ -158,6 +162,7 @@ func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, polic
 		seen.lastID = last.ContainerID
 		seen.lastIgnored = l.ignoresExitCode(last)
 		seen.restartAll = last.Reason == restartingAll
+		seen.lastUnknown = last.Reason == statusUnknown && last.ContainerID == ""
 	}
 	switch {
 	case seen.pending && !seen.pendingIgnored:
@@ -236,14 +241,35 @@ func isUnreported(pod *corev1.Pod) bool {
 		conditionIs(pod, corev1.ContainersReady, corev1.ConditionTrue)
 }
 
-// newPodFailure describes a pod with phase Failed. The kubelet evicts a pod for two kinds of reasons: the pod exceeded a
-// limit of its own (of an emptyDir, or of ephemeral storage), or the node is short of a resource. Only the second kind sets
-// the condition DisruptionTarget.
-func newPodFailure(pod *corev1.Pod) *PodFailure {
-	return &PodFailure{
-		Pod: pod.Name, Reason: cut(pod.Status.Reason), Message: cut(pod.Status.Message),
-		Crash: pod.Status.Reason == evicted && !conditionIs(pod, corev1.DisruptionTarget, corev1.ConditionTrue),
+// newPodFailure describes a pod that has failed; for other pods it returns nil. The kubelet evicts a pod for two kinds of
+// reasons: the pod exceeded a limit of its own (of an emptyDir, or of ephemeral storage), or the node is short of a resource.
+// Only the second kind sets the condition DisruptionTarget.
+//
+// If all containers of an evicted pod exit with 0, the kubelet mostly leaves the pod with phase Succeeded and without a reason.
+// Nothing else ends a pod in this way whose containers should always run, unless it is being deleted.
+func (l *Ledger) newPodFailure(pod *corev1.Pod) *PodFailure {
+	disrupted := conditionIs(pod, corev1.DisruptionTarget, corev1.ConditionTrue)
+	switch status := &pod.Status; {
+	case status.Phase == corev1.PodFailed:
+		return &PodFailure{
+			Pod: pod.Name, Reason: cut(status.Reason), Message: cut(status.Message),
+			Crash: status.Reason == evicted && !disrupted && !strings.HasPrefix(status.Message, rejected),
+		}
+	case status.Phase == corev1.PodSucceeded && pod.DeletionTimestamp == nil && l.shouldAlwaysRun(pod):
+		return &PodFailure{
+			Pod: pod.Name, Reason: "Succeeded", Message: "the kubelet ended the pod, although its containers should always run",
+			Crash: !disrupted,
+		}
 	}
+	return nil
+}
+
+// shouldAlwaysRun reports whether the kubelet restarts a main container of the pod whatever its exit code.
+func (l *Ledger) shouldAlwaysRun(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool {
+		policy, _ := restartPolicy(pod.Spec.Containers, c.Name, corev1.ContainerRestartPolicy(pod.Spec.RestartPolicy))
+		return policy == corev1.ContainerRestartPolicyAlways && !l.ignoredContainers[c.Name]
+	})
 }
 
 // cannotStart returns what keeps a pod from starting. CrashLoopBackOff does not: its containers start again and again.
