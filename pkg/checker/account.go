@@ -4,7 +4,8 @@ package checker
 //
 //	crashes = before + restarts - discounts + 1 while a crash is pending
 //
-// as a high-water mark: it never falls. A discount that comes late is set off against the crashes that come next.
+// as a high-water mark: it never falls. If a discount comes late, the crashes that come next are not counted until the
+// difference is used up.
 type account struct {
 	name     string
 	kind     Kind
@@ -21,7 +22,7 @@ type account struct {
 	pendingID      string // containerID of the latest pending crash
 	triggers       bool   // because of the pending termination, the kubelet restarts all containers of the pod
 	ignoredID      string // containerID of the latest pending termination whose exit code is ignored
-	resetID        string // a pending crash that was counted before restartCount went down, and that may show up again
+	resetID        string // a pending crash that was counted before restartCount went down, and that the status may show again
 
 	termination *Termination // of the latest crash
 }
@@ -69,7 +70,7 @@ func (a *account) enter(seen containerSighting, killed bool) int64 {
 	return n
 }
 
-// discount finds the terminations that restartCount has come to include and that are known not to be crashes. There are
+// discount finds the terminations that restartCount newly includes and that are known not to be crashes. There are
 // never more of them than restartCount has.
 func (a *account) discount(seen containerSighting, rise int64, killed bool) {
 	left := rise // terminations that this rise may hold

@@ -78,10 +78,10 @@ func (c *Client) Workload(kind, name string, extra labels.Selector) *Workload {
 func (w *Workload) String() string { return w.kind + "/" + w.name }
 
 // Resolve finds the version that the workload is releasing now. It makes at most two requests: one for the workload, and for a
-// Deployment or DaemonSet one for its ReplicaSets or ControllerRevisions. A Rollout it reads twice, two seconds apart.
+// Deployment or DaemonSet one for its ReplicaSets or ControllerRevisions. It reads a Rollout twice, two seconds apart.
 //
-// A workload that does not exist is a version that is not known yet. Any other response that is not about a workload is an error,
-// as those of [Client.List] are.
+// If the workload does not exist, its version is not known yet. Every other response that does not contain the workload is an
+// error, see [Client.List].
 func (w *Workload) Resolve(ctx context.Context) (Version, error) {
 	object, version, err := w.resolve(ctx)
 	if w.kind == "rollout" && err == nil && version.Pending == "" {
@@ -124,8 +124,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Superseded reads the workload again, and says how it no longer releases the version that Resolve found before. It returns an empty
-// string if it still does. It makes one request, and a second one, which may fail, for the name of the version that superseded it.
+// Superseded reads the workload again, and says why it no longer releases the version that Resolve found before. It returns an empty
+// string if it still releases that version. It makes one request, and a second one, which may fail, to find the name of the new version.
 //
 // While the status of a StatefulSet or Rollout is not about its current spec, it returns an error.
 func (w *Workload) Superseded(ctx context.Context) (string, error) {

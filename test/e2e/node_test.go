@@ -113,6 +113,13 @@ var verdictCases = map[string]verdictCase{
 		exitCode:    gate.Fail,
 		culprit:     &culprit{kind: "pod", reason: "Evicted", message: "Pod ephemeral local storage usage exceeds the total limit of containers 8Mi"},
 	},
+	"pods that are evicted again and again fail, although they exit with 0": {
+		replicas:    1,
+		pod:         overStorageLimit(),
+		environment: map[string]string{"CRASH_LIMIT": "2"},
+		exitCode:    gate.Fail,
+		log:         "crash 2/2: pod ", // Succeeded or, less often, Evicted
+	},
 	"a container without its image does not pass": {
 		replicas:    1,
 		pod:         mains(container("main", image("crashcheck.e2e/missing:1", corev1.PullNever))),
