@@ -106,8 +106,12 @@ func wanted(reached bool) mark {
 	return no
 }
 
-// lessAPI requires crashcheck's use of the API server to be less than theirs divided by share.
+// lessAPI requires crashcheck's use of the API server to be less than theirs divided by share. If theirs is less than its error,
+// it is only a bound, and nothing can be compared with it.
 func lessAPI(ours, theirs Check, share time.Duration) mark {
+	if theirs.API < theirs.APIError {
+		return level
+	}
 	difference := theirs.API/share - ours.API
 	switch within := ours.APIError + theirs.APIError/share; {
 	case difference > within:

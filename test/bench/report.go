@@ -89,6 +89,9 @@ func (f figure) cell(c Check, spread bool) string {
 	return f.write(value)
 }
 
+// isMeasured reports whether a value is not less than its error.
+func (f figure) isMeasured(c Check) bool { return f.spread == nil || f.value(c) >= f.spread(c) }
+
 // checkTable has all costs of a check in all scenarios, and crashcheck's aims.
 func (r Results) checkTable(spread bool) string {
 	columns := []string{"per check", "pods", "against kubectl | jq"}
@@ -98,7 +101,11 @@ func (r Results) checkTable(spread bool) string {
 	table := markdown.NewTable(append(columns, "aim", "reached")...)
 	row := func(f figure, s Scenario, ourName string) {
 		ours, kubectl, typed := check(r.Checks, ourName, s), check(r.Checks, kubectlName, s), check(r.Checks, typedName, s)
-		cells := []string{f.title, s.String(), "**" + markdown.Ratio(f.value(ours), f.value(kubectl)) + "**", f.cell(ours, spread)}
+		ratio := "–" // if a figure is less than its error
+		if f.isMeasured(ours) && f.isMeasured(kubectl) {
+			ratio = "**" + markdown.Ratio(f.value(ours), f.value(kubectl)) + "**"
+		}
+		cells := []string{f.title, s.String(), ratio, f.cell(ours, spread)}
 		for _, rival := range rivals[1:] {
 			cells = append(cells, f.cell(check(r.Checks, rival.name, s), spread))
 		}

@@ -64,7 +64,7 @@ func TestTheSummaryHasEveryColumnWithItsAim(t *testing.T) {
 		`| CPU of the gate | 10 | **1/100** | 100 µs | 10 ms | 500 µs | 50 µs | ≤ 1/80 of kubectl \| jq, < typed | yes |`,
 		`| CPU of kube-apiserver | 10 | **1/2.5** | 2 ms | 5 ms | 2.05 ms | 2 ms | < both | level |`,
 		`| CPU of kube-apiserver | 1,000 | **1/2.5** | 200 ms | 500 ms | 205 ms | 200 ms | ≤ 1/2 of kubectl \| jq, < typed | level |`,
-		`| CPU of etcd | 10 among 5,010 | **–** | < 100 µs | 20 ms | < 100 µs | < 100 µs | ≤ 2 ms | yes |`,
+		`| CPU of etcd | 10 among 5,010 | – | < 100 µs | 20 ms | < 100 µs | < 100 µs | ≤ 2 ms | yes |`,
 		`| bytes on the wire | 10 | **1/2.0** | 102 kB | 200 kB | 100 kB | 100 kB | < kubectl \| jq, ≤ typed | yes |`,
 		`| peak memory | 10 | **1/4.0** | 16 MiB | 64 MiB | 32 MiB | 4 MiB | ≤ 16 MiB | yes |`,
 		`| peak memory, JSON answers | 10 | **1/1.9** | 33 MiB | 64 MiB | 32 MiB | 4 MiB | ≤ 32 MiB | **no** |`,
@@ -277,6 +277,20 @@ func TestAProgramThatSeesTooLittleIsFoundOut(t *testing.T) {
 	} {
 		if err := test.rival.checkReport(100, []byte(test.stdout)); (err == nil) != test.good {
 			t.Errorf("%s with %s: %v", test.rival.name, test.stdout, err)
+		}
+	}
+}
+
+func TestNothingIsComparedWithAFigureBelowItsError(t *testing.T) {
+	ours := Check{API: 300, APIError: 10}
+	for theirs, want := range map[Check]mark{
+		{API: 75, APIError: 500}: level,
+		{API: 200, APIError: 10}: no,
+		{API: 700, APIError: 10}: yes,
+		{API: 610, APIError: 30}: level,
+	} {
+		if got := lessAPI(ours, theirs, 2); got != want {
+			t.Errorf("against half of %v ± %v: got %s, want %s", theirs.API, theirs.APIError, got, want)
 		}
 	}
 }
