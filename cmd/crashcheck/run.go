@@ -124,10 +124,10 @@ func (g *gate) check(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	g.log.Debug("configuration: " + strings.Join(g.cfg.NonDefault(), " "))
+	g.log.Debug("configuration: " + strings.Join(g.cfg.Given(), " "))
 	g.log.Start(buildVersion(), g.result)
-	if rules := g.cfg.NonDefault("MIN_PODS", "REQUIRE_READY", "IGNORE_CONTAINERS", "IGNORE_EXIT_CODES", "BASELINE"); len(rules) > 0 {
-		g.log.Info("rules that differ from the default: " + strings.Join(rules, " "))
+	if rules := g.cfg.Given("MIN_PODS", "REQUIRE_READY", "IGNORE_CONTAINERS", "IGNORE_EXIT_CODES", "BASELINE"); len(rules) > 0 {
+		g.log.Info("rules: " + strings.Join(rules, " "))
 	}
 	g.result.Outcome = runner.Run(ctx, g.result.Plan, checks, func(event runner.Event) {
 		if g.progress != nil {

@@ -75,20 +75,14 @@ type Config struct {
 	given map[string]string // the environment that Parse was given, trimmed
 }
 
-// NonDefault returns NAME=value of each variable whose value is not its default, in the order of [Variables] and with
-// the values that [Parse] was given, trimmed. If names are given, only these variables are returned.
-func (c Config) NonDefault(names ...string) []string {
+// Given returns NAME=value of each variable that is set, in the order of [Variables] and with the values that [Parse] was
+// given, trimmed. If names are given, only these variables are returned.
+func (c Config) Given(names ...string) []string {
 	var pairs []string
-	defaults, _ := parse(map[string]string{})
-	defaultOf := reflect.ValueOf(defaults)
-	for field, value := range reflect.ValueOf(c).Fields() {
-		name := field.Tag.Get("env")
-		given, isGiven := c.given[name]
-		if !isGiven || len(names) > 0 && !slices.Contains(names, name) {
-			continue
-		}
-		if !reflect.DeepEqual(value.Interface(), defaultOf.FieldByIndex(field.Index).Interface()) {
-			pairs = append(pairs, name+"="+given)
+	for _, variable := range Variables {
+		value, isGiven := c.given[variable.Name]
+		if isGiven && (len(names) == 0 || slices.Contains(names, variable.Name)) {
+			pairs = append(pairs, variable.Name+"="+value)
 		}
 	}
 	return pairs
