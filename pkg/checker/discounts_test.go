@@ -14,22 +14,6 @@ import (
 // onPurpose is the exit code that the ledgers of this file ignore.
 const onPurpose = 42
 
-// A step is a pod as it is seen next, and the total after it.
-type step struct {
-	pod  *corev1.Pod
-	want int64
-}
-
-func play(t *testing.T, ledger *checker.Ledger, steps []step) {
-	t.Helper()
-	for i, step := range steps {
-		ledger.Record(step.pod)
-		if got := ledger.Total(); got != step.want {
-			t.Fatalf("step %d: got %d crashes, want %d", i+1, got, step.want)
-		}
-	}
-}
-
 func TestIgnoredExitCodesAreDiscounted(t *testing.T) {
 	tests := []struct {
 		claim string

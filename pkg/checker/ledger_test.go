@@ -164,12 +164,28 @@ func TestCrashesOfOnePod(t *testing.T) {
 	}
 }
 
-// Each step is a pod as it is seen next, and the total after it.
-func TestCrashesOverTime(t *testing.T) {
-	type step struct {
-		pod  *corev1.Pod
-		want int64
+// A step is a pod as it is seen next, and the total after it.
+type step struct {
+	pod  *corev1.Pod
+	want int64
+}
+
+// play records the steps. The announced crashes must add up to the total.
+func play(t *testing.T, ledger *checker.Ledger, steps []step) {
+	t.Helper()
+	for i, step := range steps {
+		before := ledger.Total()
+		var announced int64
+		for _, crash := range ledger.Record(step.pod) {
+			announced += crash.New
+		}
+		if got := ledger.Total(); got != step.want || announced != got-before {
+			t.Fatalf("step %d: got %d crashes, want %d; %d new crashes were announced after %d", i+1, got, step.want, announced, before)
+		}
 	}
+}
+
+func TestCrashesOverTime(t *testing.T) {
 	tests := []struct {
 		claim string
 		steps []step
@@ -259,20 +275,7 @@ func TestCrashesOverTime(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.claim, func(t *testing.T) {
-			ledger := checker.NewLedger(checker.Ignore{})
-			for i, step := range test.steps {
-				before := ledger.Total()
-				var announced int64
-				for _, crash := range ledger.Record(step.pod) {
-					announced += crash.New
-				}
-				if got := ledger.Total(); got != step.want {
-					t.Fatalf("step %d: got %d crashes, want %d", i+1, got, step.want)
-				}
-				if announced != ledger.Total()-before {
-					t.Fatalf("step %d: %d new crashes are announced, but the total rose by %d", i+1, announced, ledger.Total()-before)
-				}
-			}
+			play(t, checker.NewLedger(checker.Ignore{}), test.steps)
 		})
 	}
 }
