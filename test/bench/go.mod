@@ -1,6 +1,6 @@
 // The performance suite: crashcheck and its rivals, measured on a real API
-// server. A module of its own, so that neither the typed clientset nor the
-// plotting library is in the product's go.mod.
+// server. A module of its own, so that the product's go.mod does not require
+// what only the suite uses.
 module github.com/crashcheck/crashcheck/test/bench
 
 go 1.26.8
@@ -10,6 +10,7 @@ require (
 	github.com/go-logr/logr v1.4.3
 	golang.org/x/sync v0.22.0
 	golang.org/x/sys v0.49.0
+	golang.org/x/text v0.40.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2
@@ -49,7 +50,6 @@ require (
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
 	golang.org/x/term v0.47.0 // indirect
-	golang.org/x/text v0.40.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect

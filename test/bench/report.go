@@ -1,237 +1,181 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/crashcheck/crashcheck/test/bench/markdown"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 )
 
-// writeReport writes RESULTS.md, SUMMARY.md and the charts.
+// writeReport writes the pages with the tables.
 func (r Results) writeReport(folder string) error {
-	if err := r.writeCharts(folder); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(folder, "SUMMARY.md"), []byte(r.summary()), 0o644); err != nil {
-		return err
-	}
-	var page strings.Builder
-	fmt.Fprintf(&page, "# Results\n\nWritten by the suite. [README.md](README.md) says how each figure is measured.\n"+
-		"Machine: %s. The last complete run took %s.\n\n", r.Machine, r.Took)
-	if r.Quick {
-		page.WriteString("**This was a quick run, to try the suite: fewer pods and runs.**\n\n")
-	}
-	for _, section := range []struct {
-		rows        int
-		title, text string
-	}{
-		{len(r.Checks), "A check: Kubernetes " + r.Server, chartLinks() + r.checkTable(true) + legend},
-		{len(r.OldestChecks), "A check: Kubernetes " + r.OldestServer, r.oldestTable()},
-		{len(r.Runs), "A release: " + runTitle, r.runTable() + r.intervalTable()},
-		{len(r.Latency), "From the limit-th crash in the API to the end of the gate, INTERVAL " + latencyInterval.String(), r.latencyTable()},
-		{len(r.Compression), "How well lists of pods compress", r.compressionTable()},
-		{len(r.loopingStreams()), "When limits are seen: crashcheck / counting restartCount", r.streamTable()},
-	} {
-		if section.rows > 0 {
-			fmt.Fprintf(&page, "## %s\n\n%s", section.title, section.text)
-		}
-	}
-	return os.WriteFile(filepath.Join(folder, "RESULTS.md"), []byte(strings.TrimSpace(page.String())+"\n"), 0o644)
+	return errors.Join(
+		os.WriteFile(filepath.Join(folder, "SUMMARY.md"), []byte(r.summary()), 0o644),
+		os.WriteFile(filepath.Join(folder, "STREAMS.md"), []byte(r.streamPage()), 0o644),
+	)
 }
 
 // summary is the part that the project's README shows.
 func (r Results) summary() string {
-	text := r.checkTable(false)
-	if len(r.Runs) > 0 {
-		text += "A release: " + runTitle + ".\n\n" + r.runTable()
-	}
-	return text + fmt.Sprintf("<sub>Medians, Kubernetes %s; pods of 8 kB in JSON; %s. How each figure is measured, and the oldest supported Kubernetes: "+
-		"[test/bench](test/bench/README.md).</sub>\n", r.Server, r.Machine)
+	return costTable("one check", r.Checks, quantities) + "\n" +
+		costTable("a run of 300 s, INTERVAL 5 s", r.Runs, quantities[:4]) + "\n" +
+		r.latencyTable() + "\n" +
+		fmt.Sprintf("<sub>Medians with standard errors of 5 %% and more; –: the difference is within the errors. Kubernetes %s; pods of 8 kB in JSON; "+
+			"%s. How each figure is measured, and the oldest supported Kubernetes: [test/bench](test/bench/README.md).</sub>\n", r.Server, r.Machine)
 }
 
-func chartLinks() string {
-	text := ""
-	for _, c := range checkCharts {
-		text += "![" + c.title + "](" + c.file + ")\n\n"
-	}
-	return text
+// quantity is one thing that a check or a run costs.
+type quantity struct {
+	title string
+	of    func(Cost) Figure
+	write func(float64) string
 }
 
-const legend = "*level*: the difference from a rival is within the error of the measurement.\n\n"
-
-func (s Scenario) String() string {
-	pods := markdown.Figure(float64(s.Pods))
-	if s.Others > 0 {
-		return fmt.Sprintf("%s among %s", pods, markdown.Figure(float64(s.Pods+s.Others)))
-	}
-	return pods
+var quantities = []quantity{
+	{"CPU of the gate", func(c Cost) Figure { return c.Gate }, seconds},
+	{"CPU of kube-apiserver", func(c Cost) Figure { return c.API }, seconds},
+	{"CPU of etcd", func(c Cost) Figure { return c.Etcd }, seconds},
+	{"bytes on the wire", func(c Cost) Figure { return c.Bytes }, size},
+	{"peak memory", func(c Cost) Figure { return c.Peak }, memory},
 }
 
-// cell writes a figure: with its error, if it has one and that is asked for, and
-// as an upper bound if it is less than its error.
-func (f figure) cell(c Check, spread bool) string {
-	if c.Rival == "" {
-		return ""
+// costTable has a row for each quantity and number of pods, and a column for each rival. The costs are those of all
+// rivals with one number of pods, then with the next.
+func costTable(title string, costs []Cost, quantities []quantity) string {
+	header := []string{title, "pods", "against kubectl | jq"}
+	rivals := 0
+	for ; rivals < len(costs) && costs[rivals].Pods == costs[0].Pods; rivals++ {
+		header = append(header, costs[rivals].Rival)
 	}
-	value := f.value(c)
-	if f.spread == nil {
-		return f.write(value)
-	}
-	switch within := f.spread(c); {
-	case value <= within || value <= 0:
-		return "< " + f.write(max(within, float64(10*time.Microsecond)))
-	case spread:
-		return f.write(value) + " ± " + f.write(within)
-	}
-	return f.write(value)
-}
-
-// isMeasured reports whether a value is not less than its error.
-func (f figure) isMeasured(c Check) bool { return f.spread == nil || f.value(c) >= f.spread(c) }
-
-// checkTable has all costs of a check in all scenarios, and crashcheck's aims.
-func (r Results) checkTable(spread bool) string {
-	columns := []string{"per check", "pods", "against kubectl | jq"}
-	for _, rival := range rivals {
-		columns = append(columns, rival.name)
-	}
-	table := markdown.NewTable(append(columns, "aim", "reached")...)
-	row := func(f figure, s Scenario, ourName string) {
-		ours, kubectl, typed := check(r.Checks, ourName, s), check(r.Checks, kubectlName, s), check(r.Checks, typedName, s)
-		ratio := "–" // if a figure is less than its error
-		if f.isMeasured(ours) && f.isMeasured(kubectl) {
-			ratio = "**" + markdown.Ratio(f.value(ours), f.value(kubectl)) + "**"
-		}
-		cells := []string{f.title, s.String(), ratio, f.cell(ours, spread)}
-		for _, rival := range rivals[1:] {
-			cells = append(cells, f.cell(check(r.Checks, rival.name, s), spread))
-		}
-		target := f.aim(s)
-		table.Row(append(cells, target.text, target.reached(ours, kubectl, typed).String())...)
-	}
-	for _, f := range checkFigures {
-		for _, s := range measuredScenarios(r.Checks) {
-			row(f, s, crashcheckName)
-		}
-	}
-	for _, s := range measuredScenarios(r.Checks) {
-		if spread {
-			for _, f := range []figure{gateCPU, apiCPU, wireBytes} {
-				ours := check(r.Checks, jsonName, s)
-				table.Row(f.title+", JSON answers", s.String(), "", f.cell(ours, spread))
+	var rows [][]string
+	for _, q := range quantities {
+		for group := range slices.Chunk(costs, rivals) {
+			row := []string{q.title, number(group[0].Pods), ratio(q.of(costOf(crashcheck, group)), q.of(costOf(kubectlJQ, group)))}
+			for _, cost := range group {
+				row = append(row, cell(q.of(cost), q.write))
 			}
+			rows = append(rows, row)
 		}
 	}
-	for _, s := range measuredScenarios(r.Checks) {
-		row(jsonPeak, s, jsonName)
-	}
-	r.latencyRow(table)
-	return table.String()
+	return table(header, rows)
 }
 
-// latencyRow compares how soon the gates end after the limit-th crash.
-func (r Results) latencyRow(table *markdown.Table) {
-	const pods = 100
-	const most = latencyInterval + 100*time.Millisecond
-	cells := []string{"limit-th crash to exit, INTERVAL " + latencyInterval.String() + ", latest", fmt.Sprint(pods), ""}
-	reached := no
-	for _, rival := range rivals {
-		cell := ""
-		for _, l := range r.Latency {
-			if l.Pods == pods && l.Rival == rival.name {
-				cell = markdown.Duration(l.Latest)
-				if rival.name == crashcheckName {
-					reached = wanted(l.Latest <= most)
-				}
-			}
-		}
-		cells = append(cells, cell)
-	}
-	if len(r.Latency) > 0 {
-		table.Row(append(cells, "≤ INTERVAL + 0.1 s", reached.String())...)
-	}
+func costOf(r rival, costs []Cost) Cost {
+	return costs[slices.IndexFunc(costs, func(c Cost) bool { return c.Rival == r.name })]
 }
 
-// oldestTable has the same columns on the oldest supported API server.
-func (r Results) oldestTable() string {
-	table := markdown.NewTable("per check", "pods", "against typed clientset", crashcheckName, typedName)
-	for _, f := range checkFigures {
-		for _, s := range measuredScenarios(r.OldestChecks) {
-			ours, typed := check(r.OldestChecks, crashcheckName, s), check(r.OldestChecks, typedName, s)
-			table.Row(f.title, s.String(), "**"+markdown.Ratio(f.value(ours), f.value(typed))+"**", f.cell(ours, true), f.cell(typed, true))
-		}
+// cell writes a figure: as an upper bound if it is not more than its error, and with the error if that is large.
+func cell(f Figure, write func(float64) string) string {
+	const large = 0.05
+	switch {
+	case f.Median <= f.Error:
+		return "< " + write(max(f.Median, 0)+f.Error)
+	case f.Error >= large*f.Median:
+		return write(f.Median) + " ± " + write(f.Error)
 	}
-	return "Before 1.31, the API server reads every consistent list from etcd.\n\n" + table.String()
+	return write(f.Median)
 }
 
-const runTitle = "a run of 300 s at INTERVAL 5 s"
-
-// runTable is what a whole run costs.
-func (r Results) runTable() string {
-	names := []string{crashcheckName, kubectlName, typedName}
-	table := markdown.NewTable(append([]string{"per run", "pods", "against kubectl | jq"}, names...)...)
-	var runs []Check
-	for _, run := range r.Runs {
-		runs = append(runs, run.Check)
+// ratio compares ours with theirs: 1/95, or 2.1×. Nothing is compared with a figure that is not more than its error, and
+// a difference within the errors is none.
+func ratio(ours, theirs Figure) string {
+	if ours.Median <= ours.Error || theirs.Median <= theirs.Error || math.Abs(ours.Median-theirs.Median) < ours.Error+theirs.Error {
+		return "–"
 	}
-	for _, f := range []figure{gateCPU, apiCPU, etcdCPU, wireBytes} {
-		for _, s := range measuredScenarios(runs) {
-			cells := []string{f.title, s.String(), "**" + markdown.Ratio(f.value(check(runs, crashcheckName, s)), f.value(check(runs, kubectlName, s))) + "**"}
-			for _, name := range names {
-				cells = append(cells, f.cell(check(runs, name, s), true))
-			}
-			table.Row(cells...)
+	write := func(quotient float64) string {
+		if quotient < 9.95 {
+			return strconv.FormatFloat(quotient, 'f', 1, 64)
 		}
+		return strconv.FormatFloat(quotient, 'f', 0, 64)
 	}
-	return table.String()
-}
-
-// intervalTable shows what the pauses between checks change.
-func (r Results) intervalTable() string {
-	table := markdown.NewTable("per check", "CPU of the gate: every 5 s", "without pauses", "CPU of kube-apiserver: every 5 s", "without pauses")
-	for _, run := range r.Runs {
-		if packed := check(r.Checks, run.Rival, run.Scenario); packed.Rival != "" {
-			table.Row(fmt.Sprintf("%s, %d pods", run.Rival, run.Pods), markdown.Duration(run.GateCheck), markdown.Duration(packed.Gate), markdown.Duration(run.APICheck), markdown.Duration(packed.API))
-		}
+	if theirs.Median > ours.Median {
+		return "1/" + write(theirs.Median/ours.Median)
 	}
-	return "What the time between checks changes:\n\n" + table.String()
+	return write(ours.Median/theirs.Median) + "×"
 }
 
 func (r Results) latencyTable() string {
-	table := markdown.NewTable("", "pods", "median", "latest", "runs")
+	header := []string{fmt.Sprintf("limit-th crash to exit, INTERVAL 1 s, %d pods", latencyPods)}
+	middle, latest := []string{"median"}, []string{"latest"}
 	for _, l := range r.Latency {
-		table.Row(l.Rival, markdown.Figure(float64(l.Pods)), markdown.Duration(l.Median), markdown.Duration(l.Latest), fmt.Sprint(l.Runs))
+		header = append(header, l.Rival)
+		middle = append(middle, seconds(l.Median.Seconds()))
+		latest = append(latest, seconds(l.Latest.Seconds()))
 	}
-	return table.String()
+	return table(header, [][]string{middle, latest})
 }
 
-func (r Results) compressionTable() string {
-	table := markdown.NewTable("lists in protobuf", "pods", "bytes of one more pod", "with gzip", "ratio")
-	for _, c := range r.Compression {
-		table.Row(c.Lists, markdown.Figure(float64(c.Pods)), markdown.Figure(c.Plain), markdown.Figure(c.Gzip), markdown.Ratio(c.Gzip, c.Plain))
-	}
-	return table.String()
-}
-
-func (r Results) streamTable() string {
-	columns := []string{"recorded pods"}
+// streamPage compares when limits are seen in the recorded streams.
+func (r Results) streamPage() string {
+	header := []string{"recorded pods"}
 	for limit := 1; limit <= mostLimit; limit++ {
-		columns = append(columns, fmt.Sprint("limit ", limit))
+		header = append(header, fmt.Sprint("limit ", limit))
 	}
-	table := markdown.NewTable(columns...)
-	for _, s := range r.loopingStreams() {
-		cells := []string{s.Name}
+	var rows [][]string
+	for _, s := range r.Streams {
+		row := []string{s.Name}
 		for i, at := range s.Crashes {
 			if i < len(s.Restarts) {
-				cells = append(cells, fmt.Sprintf("%.0f / %.0f s", at, s.Restarts[i]))
+				row = append(row, fmt.Sprintf("%.0f / %.0f s", at, s.Restarts[i]))
 			} else {
-				cells = append(cells, fmt.Sprintf("%.0f s / not within %.0f s", at, s.Ended))
+				row = append(row, fmt.Sprintf("%.0f s / not within %.0f s", at, s.Ended))
 			}
 		}
-		table.Row(cells...)
+		rows = append(rows, row)
 	}
-	return "![When limits are seen](" + limitsChart + ")\n\nSeconds since the start of the recording, at INTERVAL " + streamInterval.String() + ".\n\n" + table.String()
+	return "# When limits are seen: crashcheck / counting restartCount\n\n" +
+		"Written by the suite, from the streams that the tests of `pkg/checker` use. Seconds since the start of the recording,\n" +
+		"at `INTERVAL` " + streamInterval.String() + ".\n\n" + table(header, rows)
 }
+
+// table is a Markdown table. The first column is text, the others are figures.
+func table(header []string, rows [][]string) string {
+	var out strings.Builder
+	line := func(cells []string) {
+		for _, text := range cells {
+			fmt.Fprintf(&out, "| %s ", strings.ReplaceAll(text, "|", `\|`))
+		}
+		out.WriteString("|\n")
+	}
+	line(header)
+	out.WriteString("|---" + strings.Repeat("|---:", len(header)-1) + "|\n")
+	for _, row := range rows {
+		line(row)
+	}
+	return out.String()
+}
+
+func number(n int) string { return message.NewPrinter(language.English).Sprint(n) }
+
+// digits writes a number with three digits, or fewer if they are zeros.
+func digits(value float64) string {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(value, 'e', 2, 64), 64)
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
+func seconds(s float64) string {
+	switch d := time.Duration(s * 1e9).Abs(); {
+	case d < time.Millisecond:
+		return digits(s*1e6) + " µs"
+	case d < time.Second:
+		return digits(s*1e3) + " ms"
+	}
+	return digits(s) + " s"
+}
+
+func size(bytes float64) string {
+	if bytes < 1e6 {
+		return digits(bytes/1e3) + " kB"
+	}
+	return digits(bytes/1e6) + " MB"
+}
+
+func memory(bytes float64) string { return digits(bytes/(1<<20)) + " MiB" }

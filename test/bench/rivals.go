@@ -5,113 +5,68 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/crashcheck/crashcheck/test/bench/child"
 	"github.com/crashcheck/crashcheck/test/bench/world"
 )
 
-// rival is a program that is measured.
+// rival is a program that is measured. All have the same variables.
 type rival struct {
-	name string
-	// resident says that it starts once and then makes all checks. kubectl and jq
-	// start for every check.
-	resident bool
-	// argv and env are its own; environment adds what all rivals have in common.
-	argv func(*bench) []string
-	env  func(*bench, podSet, world.Access) []string
-	// interval writes an INTERVAL.
-	interval func(time.Duration) string
-	// reports is in standard output if the gate has passed and seen its pods.
-	reports func(pods int) []string
+	name, program string
+	// json says that the API server answers in JSON.
+	json bool
+	// report is in standard output if the gate has seen its pods, and no crash. PODS
+	// stands for their number.
+	report string
 }
 
-// The names of the rivals, as tables and charts show them.
-const (
-	crashcheckName = "crashcheck"
-	kubectlName    = "kubectl | jq"
-	typedName      = "typed clientset"
-	floorName      = "bare HTTP"
+var (
+	crashcheck     = rival{name: "crashcheck", program: "crashcheck", report: `"pods":PODS,`}
+	crashcheckJSON = rival{name: "crashcheck, JSON", program: "crashcheck", json: true, report: `"pods":PODS,`}
+	kubectlJQ      = rival{name: "kubectl | jq", program: "kubectl-jq.sh", report: `{ "Crashes": 0 }`}
+	typed          = rival{name: "typed clientset", program: "typed", report: `"pods":PODS,`}
 )
 
-// gateSettings are what every rival is told.
-type gateSettings struct {
-	checks   int
-	interval time.Duration
-	limit    int
+// gate is how a rival runs.
+type gate struct {
+	pods, checks int
+	interval     time.Duration
+	limit        int
 }
 
-const (
-	// noLimit is a number of crashes that is never reached.
-	noLimit = 1 << 30
-	// pause is the shortest INTERVAL that crashcheck accepts.
-	pause = 10 * time.Millisecond
-)
+// noLimit is a number of crashes that is never reached.
+const noLimit = 1 << 30
 
-var crashcheckRival = rival{
-	name: crashcheckName, resident: true, interval: time.Duration.String,
-	argv:    func(b *bench) []string { return []string{b.program("crashcheck")} },
-	env:     func(_ *bench, set podSet, _ world.Access) []string { return []string{"HASH=" + set.Hash} },
-	reports: func(pods int) []string { return []string{`"verdict":"pass"`, fmt.Sprintf(`"pods":%d,`, pods)} },
-}
-
-var kubectlRival = rival{
-	name: kubectlName,
-	// A pause of 10 ms would cost one more process.
-	interval: func(interval time.Duration) string {
-		if interval <= pause {
-			return "0"
-		}
-		return fmt.Sprint(interval.Seconds())
-	},
-	argv: func(b *bench) []string { return []string{"bash", filepath.Join(b.folder, "programs", "kubectl-jq.sh")} },
-	// kubectl keeps its discovery cache in HOME.
-	env: func(b *bench, _ podSet, _ world.Access) []string {
-		return []string{"KUBECTL=" + b.world.Kubectl, "HOME=" + b.world.Work}
-	},
-	reports: func(int) []string { return []string{`{ "Crashes": 0 }`} },
-}
-
-var typedRival = rival{
-	name: typedName, resident: true, interval: time.Duration.String,
-	argv:    func(b *bench) []string { return []string{b.program("typed")} },
-	reports: func(pods int) []string { return []string{fmt.Sprintf(`"pods":%d}`, pods)} },
-}
-
-var floorRival = rival{
-	name: floorName, resident: true, interval: time.Duration.String,
-	argv: func(b *bench) []string { return []string{b.program("floor")} },
-	env: func(_ *bench, _ podSet, access world.Access) []string {
-		return []string{"SERVER=" + access.Server, "TOKEN=" + access.Token, "CA_FILE=" + access.CAFile}
-	},
-	reports: func(int) []string { return nil },
-}
-
-// rivals are all of them, the product first.
-var rivals = []rival{crashcheckRival, kubectlRival, typedRival, floorRival}
-
-// command runs the gate for a number of checks, or until limit crashes.
-func (r rival) command(b *bench, set podSet, access world.Access, gate gateSettings) child.Command {
-	env := []string{
-		"KUBECONFIG=" + access.Kubeconfig, "NAMESPACE=" + set.ReplicaSet.Namespace,
-		"COUNT=" + strconv.Itoa(gate.checks), "CRASH_LIMIT=" + strconv.Itoa(gate.limit), "INTERVAL=" + r.interval(gate.interval),
+// command runs a gate for a number of checks, or until its limit.
+func (b *bench) command(r rival, g gate) child.Command {
+	kubeconfig := b.world.Relayed
+	if r.json {
+		kubeconfig = b.world.JSON
 	}
-	if r.name != crashcheckName { // for crashcheck, HASH says it
-		env = append(env, "SELECTOR="+set.Selector())
+	return child.Command{
+		Launcher: filepath.Join(b.temp, "launch"),
+		Program:  filepath.Join(b.temp, r.program),
+		Env: []string{
+			"KUBECONFIG=" + kubeconfig,
+			"NAMESPACE=" + namespace(g.pods),
+			"HASH=" + world.Hash,
+			"COUNT=" + strconv.Itoa(g.checks),
+			"CRASH_LIMIT=" + strconv.Itoa(g.limit),
+			fmt.Sprintf("INTERVAL=%gs", g.interval.Seconds()), // for sleep and Go alike
+			"KUBECTL=" + b.world.Kubectl,
+			"HOME=" + b.temp, // for kubectl's discovery cache
+		},
 	}
-	if r.env != nil {
-		env = append(env, r.env(b, set, access)...)
-	}
-	return child.Command{Launcher: b.program("launch"), Argv: r.argv(b), Env: env}
 }
 
-// checkReport makes sure that a gate has passed and has seen its pods: one that
-// fails fast would win.
+// checkReport makes sure that a gate has seen its pods: one that fails early
+// would seem cheap.
 func (r rival) checkReport(pods int, stdout []byte) error {
-	for _, text := range r.reports(pods) {
-		if !bytes.Contains(stdout, []byte(text)) {
-			return fmt.Errorf("the output of %s does not contain %s: %s", r.name, text, stdout)
-		}
+	want := strings.ReplaceAll(r.report, "PODS", strconv.Itoa(pods))
+	if !bytes.Contains(stdout, []byte(want)) {
+		return fmt.Errorf("the output of %s does not contain %s: %s", r.name, want, stdout)
 	}
 	return nil
 }

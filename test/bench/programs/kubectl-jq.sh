@@ -1,12 +1,13 @@
 #!/bin/bash
-# The gate as people write it today: kubectl and jq in a loop. INTERVAL is in seconds.
+# The gate as people write it today: kubectl and jq in a loop.
 for ((check = 1; ; check++)); do
-	crashes=$("$KUBECTL" get pods -l "$SELECTOR" -o json | jq '[.items[].status.containerStatuses[]?.restartCount] | add')
+	crashes=$("$KUBECTL" -n "$NAMESPACE" get pods -l "rollouts-pod-template-hash=$HASH" -o json |
+		jq '[.items[].status.containerStatuses[]?.restartCount] | add')
 	if ((crashes >= CRASH_LIMIT)); then
 		echo "{ \"Crashes\": $crashes }"
 		exit 1
 	fi
 	((check == COUNT)) && break
-	[ "$INTERVAL" = 0 ] || sleep "$INTERVAL"
+	sleep "$INTERVAL"
 done
 echo "{ \"Crashes\": $crashes }"

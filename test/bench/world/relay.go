@@ -1,8 +1,15 @@
 package world
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync/atomic"
 )
@@ -68,4 +75,24 @@ func (c counted) Write(data []byte) (int, error) {
 	n, err := c.Writer.Write(data)
 	c.bytes.Add(int64(n))
 	return n, err
+}
+
+// jsonProxy starts a proxy in front of the API server at target that always requests JSON, independent of the client. It
+// runs until the suite ends.
+func jsonProxy(target string, authority []byte) (address string, ownAuthority []byte, err error) {
+	to, err := url.Parse(target)
+	if err != nil {
+		return "", nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	server := httptest.NewTLSServer(&httputil.ReverseProxy{
+		// It passes compressed answers on as they are.
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableCompression: true},
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Header.Set("Accept", "application/json")
+		},
+	})
+	return server.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), nil
 }

@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/crashcheck/crashcheck/test/bench/child"
 )
 
 func main() {
@@ -17,26 +18,16 @@ func main() {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// It ends with its launcher.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	begun := time.Now()
 	if err := cmd.Start(); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		os.Exit(125)
 	}
-	go func() {
-		for s := range signals {
-			cmd.Process.Signal(s)
-		}
-	}()
 	cmd.Wait()
-	ended := time.Now()
 	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	json.NewEncoder(os.NewFile(3, "usage")).Encode(map[string]int64{
-		"cpu":   used.Utime.Nano() + used.Stime.Nano(),
-		"peak":  used.Maxrss << 10,
-		"wall":  ended.Sub(begun).Nanoseconds(),
-		"ended": ended.UnixNano(),
+	json.NewEncoder(os.NewFile(3, "usage")).Encode(child.Usage{
+		CPU:   cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
+		Peak:  used.Maxrss << 10,
+		Ended: time.Now(),
 	})
 	os.Exit(cmd.ProcessState.ExitCode())
 }

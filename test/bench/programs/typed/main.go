@@ -52,7 +52,7 @@ func run(ctx context.Context) (int, error) {
 	crashes, pods := 0, 0
 	ticker := time.NewTicker(interval)
 	for check := 1; ; check++ {
-		list, err := client.CoreV1().Pods(os.Getenv("NAMESPACE")).List(ctx, metav1.ListOptions{LabelSelector: os.Getenv("SELECTOR")})
+		list, err := client.CoreV1().Pods(os.Getenv("NAMESPACE")).List(ctx, metav1.ListOptions{LabelSelector: "rollouts-pod-template-hash=" + os.Getenv("HASH")})
 		if err != nil {
 			return 0, err
 		}
@@ -71,7 +71,7 @@ func run(ctx context.Context) (int, error) {
 		}
 		<-ticker.C
 	}
-	fmt.Printf(`{"Crashes":%d,"pods":%d}`+"\n", crashes, pods)
+	fmt.Printf(`{"pods":%d,"Crashes":%d}`+"\n", pods, crashes)
 	if crashes >= limit {
 		return 1, nil
 	}
