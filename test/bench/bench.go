@@ -130,7 +130,7 @@ func processCPU(pid int) (float64, error) {
 }
 
 // idle measures what the servers use without requests. Most of their periodic
-// work comes every second or more often.
+// work comes every 10 s or more often.
 func (b *bench) idle(ctx context.Context) (usage, error) {
 	before, err := b.servers()
 	if err != nil {

@@ -9,8 +9,8 @@ const (
 	// pause is the shortest INTERVAL that crashcheck accepts.
 	pause = 10 * time.Millisecond
 	// manyTake is how long a run of many checks should take, in seconds.
-	manyTake                = 1.5
-	fewestChecks, mostCheck = 2, 150
+	manyTake                 = 1.5
+	fewestChecks, mostChecks = 2, 150
 
 	runInterval = 5 * time.Second
 	runDuration = 300 * time.Second
@@ -44,7 +44,7 @@ func (b *bench) check(ctx context.Context, r rival, pods int) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	g.checks = min(max(int(manyTake/one.elapsed), fewestChecks), mostCheck)
+	g.checks = min(max(int(manyTake/one.elapsed), fewestChecks), mostChecks)
 	many, err := b.run(ctx, r, g, 1)
 	return further(one, many, g.checks), err
 }
