@@ -114,7 +114,7 @@ func (b *bench) costs(ctx context.Context, pods, rounds int, rivals []rival, mea
 		cost := newCost(used[i])
 		cost.Rival, cost.Pods = r.name, pods
 		costs = append(costs, cost)
-		b.logf("%d pods, %s, seconds and bytes: %+v", pods, r.name, cost)
+		b.logf("%d pods, %s: CPU of the gate %s, of kube-apiserver %s", pods, r.name, cell(cost.Gate, seconds), cell(cost.API, seconds))
 	}
 	return costs, nil
 }
