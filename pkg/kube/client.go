@@ -35,54 +35,57 @@ func NewClient(ctx context.Context, cluster Cluster, namespace, userAgent string
 		// The namespace becomes a part of the path, where "" or ".." would name the pods of all namespaces.
 		return nil, fmt.Errorf("invalid namespace %q: %s", namespace, strings.Join(problems, "; "))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, fileTimeout, fmt.Errorf("the files of the credentials cannot be read within %s", fileTimeout))
-	defer cancel()
-	httpClient, err := within(ctx, func() (*http.Client, error) { return newHTTPClient(cluster.config) }, func(*http.Client) {})
-	if err != nil {
-		return nil, withoutPasswords(err)
-	}
-	server, _, err := rest.DefaultServerUrlFor(cluster.config)
-	if err != nil {
-		return nil, withoutPasswords(fmt.Errorf("use the API server's address: %w", err))
-	}
-	return &Client{http: httpClient, server: server, namespace: namespace, userAgent: userAgent}, nil
+	return withFiles(ctx, func() (*Client, error) {
+		httpClient, err := newHTTPClient(cluster.config)
+		if err != nil {
+			return nil, err
+		}
+		server, _, err := rest.DefaultServerUrlFor(cluster.config)
+		if err != nil {
+			return nil, fmt.Errorf("use the API server's address: %w", err)
+		}
+		return &Client{http: httpClient, server: server, namespace: namespace, userAgent: userAgent}, nil
+	})
 }
 
-// request is a GET request for something in the client's namespace.
+var podResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+
+// request is a GET request in the client's namespace.
 type request struct {
+	verb        string // in the words of RBAC: "list", or "get" for one object
 	resource    schema.GroupVersionResource
-	name        string // of one object; empty: a list
+	name        string // of the object
 	subresource string
 	query       url.Values
 	accept      string // media types
 }
 
-var podResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-
-// path returns the elements of the request's path, escaped.
+// path returns the elements of the request's path.
 func (r request) path(namespace string) []string {
 	group := []string{"apis", r.resource.Group}
 	if r.resource.Group == "" {
 		group = []string{"api"}
 	}
-	return append(group, r.resource.Version, "namespaces", namespace, r.resource.Resource, url.PathEscape(r.name), r.subresource)
+	return append(group, r.resource.Version, "namespaces", namespace, r.resource.Resource, r.name, r.subresource)
 }
 
 // get makes a request and returns the response if its status is 200. The caller closes its body, and reading it ends when
 // ctx ends.
 func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
+	if problems := validation.IsDNS1123Subdomain(r.name); r.verb == "get" && len(problems) > 0 {
+		// The name becomes a part of the path, where "" or ".." would name another resource.
+		return nil, fmt.Errorf("invalid name %q in %s: %s", r.name, r.resource.Resource, strings.Join(problems, "; "))
+	}
 	address := c.server.JoinPath(r.path(c.namespace)...)
 	address.RawQuery, address.Fragment = r.query.Encode(), ""
 	httpRequest, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
-		return nil, withoutPasswords(fmt.Errorf("create a request: %w", err))
+		return nil, fmt.Errorf("create a request to %s: %w", address.Host, err)
 	}
-	httpRequest.Header.Set("Accept", r.accept)
-	httpRequest.Header.Set("User-Agent", c.userAgent)
+	httpRequest.Header = http.Header{"Accept": {r.accept}, "User-Agent": {c.userAgent}}
 
 	// A credential plugin or a token file may not respond, and the context does not cancel either of them.
-	response, err := within(ctx, func() (*http.Response, error) { return c.http.Do(httpRequest) },
-		func(late *http.Response) { late.Body.Close() })
+	response, err := within(ctx, func() (*http.Response, error) { return c.http.Do(httpRequest) })
 	if err != nil {
 		err = requestError(address.Host, err)
 	} else if response.StatusCode != http.StatusOK {
@@ -101,15 +104,16 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 // requestError shortens the error of a request that received no response: it removes the URL, and repetitions of the
 // address.
 func requestError(host string, err error) error {
-	if outer := (*url.Error)(nil); errors.As(err, &outer) {
+	var (
+		network *net.OpError
+		call    *os.SyscallError
+		outer   *url.Error
+	)
+	switch {
+	case errors.As(err, &network) && network.Op == "dial" && errors.As(err, &call):
+		return fmt.Errorf("connect to %s: %w", host, call.Err)
+	case errors.As(err, &outer):
 		err = outer.Err
-	}
-	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" && dial.Err != nil {
-		err = dial.Err
-		if call := (*os.SyscallError)(nil); errors.As(err, &call) {
-			err = call.Err
-		}
-		return fmt.Errorf("connect to %s: %w", host, err)
 	}
 	return fmt.Errorf("request to %s: %w", host, err)
 }

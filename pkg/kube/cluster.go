@@ -9,12 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	certutil "k8s.io/client-go/util/cert"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // serviceAccountDir is where the kubelet mounts the credentials of a pod.
@@ -34,18 +33,12 @@ type Cluster struct {
 // context, or "default". It is empty if the service account has none.
 func (c Cluster) Namespace() string { return c.namespace }
 
-// fileTimeout bounds reading the files of credentials.
-const fileTimeout = 10 * time.Second
-
 // FindCluster returns the cluster that an environment (KEY=value pairs) configures: with KUBECONFIG if that is set,
 // otherwise with the service account of the pod, otherwise with ~/.kube/config. If there is none, the error wraps
 // [ErrNoCluster]; if ctx ends first, it is the context's cause. FindCluster takes at most 10 s, even if a file is on a
 // network mount that does not respond.
 func FindCluster(ctx context.Context, environ []string) (Cluster, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, fileTimeout, fmt.Errorf("the kubeconfig or the service account cannot be read within %s", fileTimeout))
-	defer cancel()
-	cluster, err := within(ctx, func() (Cluster, error) { return findCluster(environ, serviceAccountDir) }, func(Cluster) {})
-	return cluster, withoutPasswords(err)
+	return withFiles(ctx, func() (Cluster, error) { return findCluster(environ, serviceAccountDir) })
 }
 
 func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
@@ -59,8 +52,9 @@ func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
 	}
 	host, port := vars["KUBERNETES_SERVICE_HOST"], vars["KUBERNETES_SERVICE_PORT"]
 	if host != "" && port != "" {
-		if _, err := os.Stat(filepath.Join(serviceAccountDir, "token")); !errors.Is(err, fs.ErrNotExist) {
-			return fromServiceAccount(net.JoinHostPort(host, port), serviceAccountDir)
+		cluster, err := fromServiceAccount(net.JoinHostPort(host, port), serviceAccountDir)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return cluster, err
 		}
 		// A pod without a service account's token may still have a kubeconfig.
 	}
@@ -70,21 +64,18 @@ func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
 	return Cluster{}, ErrNoCluster
 }
 
-// fromServiceAccount works like rest.InClusterConfig, but returns an error for an invalid CA file instead of logging it.
+// fromServiceAccount works like rest.InClusterConfig. NewClient checks the CA file, which InClusterConfig does not.
 func fromServiceAccount(address, dir string) (Cluster, error) {
-	tokenFile, caFile, namespaceFile := filepath.Join(dir, "token"), filepath.Join(dir, "ca.crt"), filepath.Join(dir, "namespace")
+	tokenFile := filepath.Join(dir, "token")
 	if _, err := readToken(tokenFile); err != nil {
 		return Cluster{}, fmt.Errorf("use the pod's service account (is automountServiceAccountToken off?): %w", err)
 	}
-	if _, err := certutil.NewPool(caFile); err != nil {
-		return Cluster{}, fmt.Errorf("use the service account's CA certificates in %s: %w", caFile, err)
-	}
-	namespace, _ := os.ReadFile(namespaceFile) // without this file, the user has to set a namespace
+	namespace, _ := os.ReadFile(filepath.Join(dir, "namespace")) // without this file, the user has to set a namespace
 	return Cluster{
 		config: &rest.Config{
 			Host:            "https://" + address,
 			BearerTokenFile: tokenFile,
-			TLSClientConfig: rest.TLSClientConfig{CAFile: caFile},
+			TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(dir, "ca.crt")},
 		},
 		namespace: strings.TrimSpace(string(namespace)),
 	}, nil
@@ -92,25 +83,22 @@ func fromServiceAccount(address, dir string) (Cluster, error) {
 
 // fromKubeconfig merges these files as kubectl does, and skips those that do not exist.
 func fromKubeconfig(files []string) (Cluster, error) {
+	names := strings.Join(files, ", ")
 	rules := &clientcmd.ClientConfigLoadingRules{Precedence: files}
 	raw, err := rules.Load()
-	if err != nil {
+	switch {
+	case err != nil:
 		return Cluster{}, fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	if clientcmd.IsConfigurationInvalid(clientcmd.Validate(*raw)) && len(raw.Clusters) == 0 && len(raw.Contexts) == 0 {
-		return Cluster{}, fmt.Errorf("%w; looked in %s", ErrNoCluster, strings.Join(files, ", "))
-	}
-	if raw.CurrentContext == "" {
-		return Cluster{}, fmt.Errorf("use the kubeconfig %s: it has no current-context; choose one with kubectl config use-context NAME", strings.Join(files, ", "))
+	case clientcmdapi.IsConfigEmpty(raw):
+		return Cluster{}, fmt.Errorf("%w; looked in %s", ErrNoCluster, names)
+	case raw.CurrentContext == "":
+		return Cluster{}, fmt.Errorf("use the kubeconfig %s: it has no current-context; choose one with kubectl config use-context NAME", names)
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, raw.CurrentContext, &clientcmd.ConfigOverrides{}, rules)
 	config, err := client.ClientConfig()
 	if err != nil {
-		return Cluster{}, fmt.Errorf("use the kubeconfig %s: %w", strings.Join(files, ", "), err)
+		return Cluster{}, fmt.Errorf("use the kubeconfig %s: %w", names, err)
 	}
 	namespace, _, err := client.Namespace()
-	if err != nil {
-		return Cluster{}, fmt.Errorf("find the namespace of the kubeconfig's context: %w", err)
-	}
-	return Cluster{config: config, namespace: namespace}, nil
+	return Cluster{config: config, namespace: namespace}, err
 }

@@ -48,6 +48,14 @@ func newClient(t testing.TB, config *rest.Config) *Client {
 	return client
 }
 
+// clientOf returns a client that uses this transport.
+func clientOf(t testing.TB, transport http.RoundTripper) *Client {
+	t.Helper()
+	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
+	client.http.Transport = transport
+	return client
+}
+
 // list returns the pods of a list, and the error.
 func list(ctx context.Context, client *Client) ([]corev1.Pod, error) {
 	var pods []corev1.Pod
@@ -65,7 +73,7 @@ func collect(pods *[]corev1.Pod) func(*corev1.Pod) error {
 // decode decodes the body of a response.
 func decode(body []byte, contentType string) ([]corev1.Pod, error) {
 	var pods []corev1.Pod
-	reader := &listReader{body: &listBody{from: bytes.NewReader(body), left: maxPodBytes}, visit: collect(&pods)}
+	reader := &listReader{body: &listBody{from: bytes.NewReader(body), left: maxBytes}, visit: collect(&pods)}
 	err := reader.read(contentType)
 	return pods, err
 }

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	gojson "encoding/json"
@@ -17,8 +16,6 @@ func (l *listReader) readJSON(from io.Reader) error {
 	in := json.NewDecoderCaseSensitivePreserveInts(from)
 	start, err := in.Token()
 	switch {
-	case err == io.EOF:
-		return errEmptyBody
 	case err != nil:
 		return err
 	case start != gojson.Delim('{'):
@@ -27,26 +24,26 @@ func (l *listReader) readJSON(from io.Reader) error {
 	for in.More() {
 		key, err := in.Token()
 		if err != nil {
-			return unexpected(err)
+			return err
 		}
 		switch key {
 		case "kind":
-			err = in.Decode(&l.kind.Kind)
+			err = in.Decode(&l.header.Kind)
 		case "apiVersion":
-			err = in.Decode(&l.kind.APIVersion)
+			err = in.Decode(&l.header.APIVersion)
 		case "metadata":
-			err = in.Decode(&l.meta)
+			err = in.Decode(&l.header.ListMeta)
 		case "items":
 			err = l.readJSONItems(in)
 		default:
 			err = in.Decode(&gojson.RawMessage{})
 		}
 		if err != nil {
-			return unexpected(err)
+			return err
 		}
 	}
 	if _, err := in.Token(); err != nil { // the end of the object
-		return unexpected(err)
+		return err
 	}
 	if _, err := in.Token(); err != io.EOF {
 		return errors.New("data after the end of the list")
@@ -64,7 +61,7 @@ func (l *listReader) readJSONItems(in json.Decoder) error {
 	case err != nil || start == nil: // null is an empty list
 		return err
 	case start != gojson.Delim('['):
-		return fmt.Errorf("items is not a list")
+		return errors.New("items is not a list")
 	}
 	for in.More() {
 		var pod corev1.Pod

@@ -9,14 +9,13 @@ import (
 	"net/url"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 const (
 	// maxPods bounds a list. Kubernetes supports 150,000 pods in a cluster.
 	maxPods = 200_000
-	// maxPodBytes bounds what is read between two pods of a list. By default, etcd accepts requests of at most 1.5 MiB.
-	maxPodBytes = 8 << 20
+	// maxBytes bounds each pod of a list, and each other response. By default, etcd accepts requests of at most 1.5 MiB.
+	maxBytes = 8 << 20
 )
 
 // List makes one request for the pods that match a label selector, and calls visit with each of them as it arrives. The pod
@@ -26,6 +25,7 @@ const (
 // If the server responds with a status other than 200, the error wraps an apierrors.APIStatus.
 func (c *Client) List(ctx context.Context, selector string, visit func(*corev1.Pod) error) error {
 	response, err := c.get(ctx, request{
+		verb:     "list",
 		resource: podResource,
 		query:    url.Values{"labelSelector": {selector}},
 		accept:   mediaProtobuf + "," + mediaJSON,
@@ -35,7 +35,7 @@ func (c *Client) List(ctx context.Context, selector string, visit func(*corev1.P
 	}
 	defer response.Body.Close()
 
-	body := &listBody{from: response.Body, left: maxPodBytes}
+	body := &listBody{from: response.Body, left: maxBytes}
 	list := &listReader{body: body, visit: visit}
 	err = list.read(response.Header.Get("Content-Type"))
 	switch {
@@ -52,8 +52,7 @@ type listReader struct {
 	body  *listBody
 	visit func(*corev1.Pod) error
 
-	kind     metav1.TypeMeta
-	meta     metav1.ListMeta
+	header   header
 	hasItems bool
 	pods     int
 	visitErr error
@@ -61,7 +60,6 @@ type listReader struct {
 
 var (
 	errEmptyBody  = errors.New("empty response body")
-	errIncomplete = errors.New("incomplete list: the server returned only a part of the pods (metadata.continue is set)")
 	errItemsTwice = errors.New("items occurs twice")
 )
 
@@ -75,19 +73,13 @@ func (l *listReader) read(contentType string) error {
 	default:
 		err = fmt.Errorf("unsupported content type %q", contentType)
 	}
-	if err == nil {
-		err = checkKind(l.kind, "v1", "PodList")
-	}
-	if err == nil && l.meta.ResourceVersion == "" {
-		err = errors.New("no metadata.resourceVersion")
+	if err == io.EOF && l.body.n == 0 {
+		err = errEmptyBody
 	}
 	if err != nil {
-		return fmt.Errorf("invalid PodList: %w", err)
+		return fmt.Errorf("invalid PodList: %w", unexpected(err))
 	}
-	if l.meta.Continue != "" {
-		return errIncomplete
-	}
-	return nil
+	return l.header.check("v1", "PodList")
 }
 
 // visitPod calls visit with a pod that has been decoded.
@@ -95,10 +87,7 @@ func (l *listReader) visitPod(pod *corev1.Pod) error {
 	if l.pods++; l.pods > maxPods {
 		return fmt.Errorf("more than %d pods", maxPods)
 	}
-	if pod.UID == "" {
-		return fmt.Errorf("pod %q has no UID", pod.Name)
-	}
-	l.body.left = maxPodBytes
+	l.body.left = maxBytes
 	l.visitErr = l.visit(pod)
 	return l.visitErr
 }
@@ -112,13 +101,10 @@ type listBody struct {
 }
 
 func (b *listBody) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
 	n, err := b.from.Read(p)
 	b.n += int64(n)
 	if b.left -= n; b.left < 0 {
-		err = fmt.Errorf("more than %d MiB without a complete pod", maxPodBytes>>20)
+		err = fmt.Errorf("more than %d MiB without a complete pod", maxBytes>>20)
 	}
 	if err != nil && err != io.EOF {
 		b.err = err

@@ -6,20 +6,17 @@ import (
 	"io"
 	"net/url"
 	"strconv"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Log returns the last lines of a container's log, and of these at most the last limit bytes: the log of the instance that
 // runs or ran last, or of the previous one.
 func (c *Client) Log(ctx context.Context, pod, container string, previous bool, lines, limit int64) ([]byte, error) {
-	if problems := validation.IsDNS1123Subdomain(pod); len(problems) > 0 {
-		// The name becomes a part of the path, where "" or ".." would name another resource.
-		return nil, fmt.Errorf("invalid pod name %q: %s", pod, strings.Join(problems, "; "))
-	}
 	response, err := c.get(ctx, request{
-		resource: podResource, name: pod, subresource: "log", accept: "text/plain,*/*",
+		verb:        "get",
+		resource:    podResource,
+		name:        pod,
+		subresource: "log",
+		accept:      "text/plain,*/*",
 		query: url.Values{
 			"container": {container},
 			"previous":  {strconv.FormatBool(previous)},

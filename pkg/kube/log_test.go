@@ -28,14 +28,6 @@ func TestLogRequestsTheLastLinesOfAContainer(t *testing.T) {
 	}
 }
 
-func TestAPodsNameCannotNameAnotherResource(t *testing.T) {
-	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("a request for %s", r.URL) })
-	for _, name := range []string{"", ".", "..", "../secrets", "a%2Fb", "web?x"} {
-		_, err := client.Log(t.Context(), name, "app", false, 1, 1)
-		wantError(t, err, "invalid pod name")
-	}
-}
-
 func TestTheEndOfALongLogIsKept(t *testing.T) {
 	text := strings.Repeat("x", 100_000) + "the end"
 	for limit, want := range map[int64]string{
@@ -51,11 +43,6 @@ func TestTheEndOfALongLogIsKept(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestAccessToALogThatIsDeniedNamesItsPermission(t *testing.T) {
-	_, err := serve(t, answer(403, "", nil)).Log(t.Context(), "web-abc-1", "app", false, 1, 1)
-	wantError(t, err, `get pods/log in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}`)
 }
 
 func TestALogThatBreaksOffIsAnError(t *testing.T) {

@@ -60,44 +60,29 @@ var all = mask{}
 func (m mask) thin(message []byte) ([]byte, error) {
 	kept := message[:0] // always ends at or before rest
 	for rest := message; len(rest) > 0; {
-		number, kind, tag := protowire.ConsumeTag(rest)
-		if tag < 0 {
-			return nil, protowire.ParseError(tag)
-		}
-		size := protowire.ConsumeFieldValue(number, kind, rest[tag:])
+		number, kind, size := protowire.ConsumeField(rest)
 		if size < 0 {
 			return nil, protowire.ParseError(size)
 		}
-		field := rest[:tag+size]
-		rest = rest[tag+size:]
-		if int(number) >= len(m) || m[number] == nil {
-			continue
-		}
-		inner := m[number]
-		if len(inner) == 0 {
+		field := rest[:size]
+		rest = rest[size:]
+		switch {
+		case int(number) >= len(m) || m[number] == nil:
+			// removed
+		case len(m[number]) == 0:
 			kept = append(kept, field...)
-			continue
-		}
-		if kind != protowire.BytesType {
+		case kind != protowire.BytesType:
 			return nil, fmt.Errorf("field %d has wire type %d", number, kind)
+		default:
+			_, _, tag := protowire.ConsumeTag(field)
+			value, _ := protowire.ConsumeBytes(field[tag:])
+			value, err := m[number].thin(value)
+			if err != nil {
+				return nil, err
+			}
+			kept = append(kept, field[:tag]...)
+			kept = protowire.AppendBytes(kept, value)
 		}
-		_, prefix := protowire.ConsumeVarint(field[tag:])
-		value, err := inner.thin(field[tag+prefix:])
-		if err != nil {
-			return nil, err
-		}
-		kept = append(kept, field[:tag+prefix]...)
-		putLength(kept[len(kept)-prefix:], len(value))
-		kept = append(kept, value...)
 	}
 	return kept, nil
-}
-
-// putLength overwrites a length prefix with a smaller length. It keeps the prefix's own size, with leading zeros.
-func putLength(prefix []byte, length int) {
-	for i := range prefix {
-		prefix[i] = byte(length) | 0x80
-		length >>= 7
-	}
-	prefix[len(prefix)-1] &^= 0x80
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
@@ -22,63 +21,72 @@ var protobufMagic = []byte("k8s\x00")
 // readProtobuf decodes a PodList in protobuf, one pod at a time. The numbers of fields are those of message Unknown in
 // k8s.io/apimachinery/pkg/runtime/generated.proto and message PodList in k8s.io/api/core/v1/generated.proto.
 func (l *listReader) readProtobuf(from *bufio.Reader) error {
-	start, err := from.Peek(len(protobufMagic))
-	switch {
-	case len(start) == 0 && err == io.EOF:
-		return errEmptyBody
-	case !bytes.Equal(start, protobufMagic):
+	start := make([]byte, len(protobufMagic))
+	if _, err := io.ReadFull(from, start); err != nil {
+		return err
+	}
+	if !bytes.Equal(start, protobufMagic) {
 		return errors.New("not in Kubernetes' protobuf format")
 	}
-	_, _ = from.Discard(len(start)) // in the buffer already
-
-	in := &messageReader{from: from}
-	return in.fields(untilEOF, func(number protowire.Number, length int64) error {
-		if number == 2 { // raw, which API servers write after typeMeta
-			if err := checkKind(l.kind, "v1", "PodList"); err != nil {
+	in := &fieldReader{from: from, left: math.MaxInt64}
+	for {
+		number, length, err := in.next()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case number == 2: // raw, which API servers write after typeMeta
+			if err := l.readProtobufList(&fieldReader{from: from, left: length}); err != nil {
 				return err
 			}
-			return l.readProtobufList(in, length)
+			continue
 		}
 		value, err := in.value(length)
 		if err != nil {
 			return err
 		}
-		switch number {
-		case 1: // typeMeta
+		if number == 1 { // typeMeta
 			var meta runtime.TypeMeta
-			err = meta.Unmarshal(value)
-			l.kind = metav1.TypeMeta{Kind: meta.Kind, APIVersion: meta.APIVersion}
-		case 3: // contentEncoding
-			if length > 0 {
-				err = fmt.Errorf("unsupported content encoding %q", value)
+			if err := meta.Unmarshal(value); err != nil {
+				return err
 			}
+			l.header.TypeMeta = metav1.TypeMeta{Kind: meta.Kind, APIVersion: meta.APIVersion}
 		}
-		return err
-	})
+	}
 }
 
-func (l *listReader) readProtobufList(in *messageReader, size int64) error {
+func (l *listReader) readProtobufList(in *fieldReader) error {
 	if l.hasItems {
 		return errItemsTwice
 	}
 	l.hasItems = true
+	if err := checkKind(l.header.TypeMeta, "v1", "PodList"); err != nil {
+		return err
+	}
 	pod := &corev1.Pod{}
-	return in.fields(size, func(number protowire.Number, length int64) error {
+	for in.left > 0 {
+		number, length, err := in.next()
+		if err != nil {
+			return err
+		}
 		value, err := in.value(length)
 		if err != nil {
 			return err
 		}
 		switch number {
 		case 1: // metadata
-			return l.meta.Unmarshal(value)
+			err = l.header.ListMeta.Unmarshal(value)
 		case 2: // items
-			if err := decodePod(value, pod); err != nil {
-				return err
+			if err = decodePod(value, pod); err == nil {
+				err = l.visitPod(pod)
 			}
-			return l.visitPod(pod)
 		}
-		return nil
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // decodePod decodes those fields of a pod that are in podMask. It overwrites the message, and reuses the pod's slices.
@@ -102,78 +110,44 @@ func decodePod(message []byte, pod *corev1.Pod) error {
 	return pod.Unmarshal(message)
 }
 
-// messageReader reads protobuf messages from a stream, one field at a time.
-type messageReader struct {
+// fieldReader reads the fields of a protobuf message from a stream, one at a time.
+type fieldReader struct {
 	from   *bufio.Reader
-	buffer []byte // of the field's value
+	left   int64        // bytes of the message
+	buffer bytes.Buffer // of the field's value
 }
 
-// untilEOF is the size of a message that ends with the stream.
-const untilEOF = math.MaxInt64
+// ReadByte reads a byte of a field's header.
+func (r *fieldReader) ReadByte() (byte, error) {
+	r.left--
+	return r.from.ReadByte()
+}
 
-// lastKnownField is the highest number of a field in a PodList or its envelope. All of them have a length.
-const lastKnownField = 4
-
-// fields calls use with the number and the length of each field of a message that has a length. use has to read the value.
-// Numbers are skipped: only fields of a future version can be numbers.
-func (r *messageReader) fields(size int64, use func(protowire.Number, int64) error) error {
-	mayEnd := size == untilEOF
-	for size > 0 {
-		header, err := r.from.Peek(2 * binary.MaxVarintLen64) // a tag, and a length or a number
-		switch {
-		case mayEnd && len(header) == 0 && err == io.EOF:
-			return nil
-		case len(header) == 0 || err != nil && err != io.EOF:
-			return unexpected(err)
-		}
-		header = header[:min(int64(len(header)), size)]
-		number, kind, tag := protowire.ConsumeTag(header)
-		if tag < 0 {
-			return protowire.ParseError(tag)
-		}
-		if kind != protowire.BytesType && number <= lastKnownField {
-			return fmt.Errorf("field %d has wire type %d", number, kind)
-		}
-		var length uint64
-		var rest int // bytes of the header after the tag
-		if kind == protowire.BytesType {
-			length, rest = protowire.ConsumeVarint(header[tag:])
-		} else {
-			rest = protowire.ConsumeFieldValue(number, kind, header[tag:])
-		}
-		if rest < 0 {
-			return protowire.ParseError(rest)
-		}
-		_, _ = r.from.Discard(tag + rest) // in the buffer already
-		size -= int64(tag + rest)
-		if length > uint64(size) {
-			return io.ErrUnexpectedEOF
-		}
-		size -= int64(length)
-		if kind != protowire.BytesType {
-			continue
-		}
-		if err := use(number, int64(length)); err != nil {
-			return err
-		}
+// next returns the number of the next field and the length of its value. All fields of a PodList and its envelope have a length.
+// At the end of the stream, the error is io.EOF.
+func (r *fieldReader) next() (number protowire.Number, length int64, err error) {
+	tag, err := binary.ReadUvarint(r)
+	if err != nil {
+		return 0, 0, err
 	}
-	return nil
+	number, kind := protowire.DecodeTag(tag)
+	if kind != protowire.BytesType || !number.IsValid() {
+		return 0, 0, fmt.Errorf("field %d has wire type %d", number, kind)
+	}
+	size, err := binary.ReadUvarint(r)
+	if err != nil {
+		return 0, 0, unexpected(err)
+	}
+	if r.left -= int64(size); size > math.MaxInt64 || r.left < 0 {
+		return 0, 0, io.ErrUnexpectedEOF
+	}
+	return number, int64(size), nil
 }
 
 // value reads the value of a field. It is valid until the next call. Its memory grows with the bytes that have arrived, not
 // with the length that the message claims.
-func (r *messageReader) value(length int64) ([]byte, error) {
-	const step = 64 << 10
-	r.buffer = r.buffer[:0]
-	for length > 0 {
-		n := int(min(length, step))
-		r.buffer = slices.Grow(r.buffer, n)
-		end := len(r.buffer) + n
-		if _, err := io.ReadFull(r.from, r.buffer[len(r.buffer):end]); err != nil {
-			return nil, unexpected(err)
-		}
-		r.buffer = r.buffer[:end]
-		length -= int64(n)
-	}
-	return r.buffer, nil
+func (r *fieldReader) value(length int64) ([]byte, error) {
+	r.buffer.Reset()
+	_, err := io.CopyN(&r.buffer, r.from, length)
+	return r.buffer.Bytes(), err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -22,7 +21,7 @@ const maxStatus = 16 << 10
 // statusError describes a response whose status is not 200. The error wraps an apierrors.StatusError with the response's
 // status code, and says what a user can do.
 func (c *Client) statusError(r request, response *http.Response) error {
-	err := apiStatus(r, response)
+	err := &apierrors.StatusError{ErrStatus: statusOf(response)}
 	switch code := response.StatusCode; {
 	case code == http.StatusUnauthorized:
 		return fmt.Errorf("401 Unauthorized: the server did not accept the credentials (expired, revoked, or for another cluster): %w; with valid credentials, %s", err, c.neededRule(r))
@@ -41,69 +40,80 @@ func (c *Client) statusError(r request, response *http.Response) error {
 
 // neededRule names the permission that a request needs.
 func (c *Client) neededRule(r request) string {
-	verb, resource := "list", r.resource.Resource
-	if r.name != "" {
-		verb = "get"
-	}
+	resource := r.resource.Resource
 	if r.subresource != "" {
 		resource += "/" + r.subresource
 	}
 	return fmt.Sprintf(`the ServiceAccount or user needs permission to %s %s in namespace %s: `+
 		`bind it there to a Role or ClusterRole with the rule {apiGroups: [%q], resources: [%q], verbs: [%q]}`,
-		verb, resource, c.namespace, r.resource.Group, resource, verb)
+		r.verb, resource, c.namespace, r.resource.Group, resource, r.verb)
 }
 
-// apiStatus returns the Status in a response, or one that quotes the response.
-func apiStatus(r request, response *http.Response) *apierrors.StatusError {
-	contentType := response.Header.Get("Content-Type")
+// statusOf returns the Status in a response, or one without a reason that quotes the response.
+func statusOf(response *http.Response) metav1.Status {
+	media := mediaType(response.Header.Get("Content-Type"))
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxStatus)) // if reading fails, use what has been read
-	status := decodeStatus(body, contentType)
-	if status == nil {
-		status = &apierrors.NewGenericServerResponse(response.StatusCode, "get", r.resource.GroupResource(), "", "", 0, false).ErrStatus
-		status.Message = "the server gave no reason"
-		if media := mediaType(contentType); media != "" && len(body) > 0 {
+	status, err := decodeStatus(body, media)
+	if err != nil {
+		status = metav1.Status{Message: "the server gave no reason"}
+		if media != "" && len(body) > 0 {
 			status.Message = fmt.Sprintf("the server sent %s: %q", media, body[:min(len(body), 120)])
 		}
 	}
 	status.Code = int32(response.StatusCode)
-	if seconds := retryAfter(response.Header.Get("Retry-After")); seconds > 0 {
+	// Of a number that is too large, ParseUint returns the largest, and of other text 0: API servers do not send dates.
+	if seconds, _ := strconv.ParseUint(response.Header.Get("Retry-After"), 10, 31); seconds > 0 {
 		if status.Details == nil {
 			status.Details = &metav1.StatusDetails{}
 		}
-		status.Details.RetryAfterSeconds = seconds
-	}
-	return &apierrors.StatusError{ErrStatus: *status}
-}
-
-// retryAfter returns the seconds in a Retry-After header. API servers do not send its other form, a date; it counts as absent.
-func retryAfter(value string) int32 {
-	seconds, err := strconv.ParseUint(value, 10, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0
-	}
-	return int32(min(seconds, math.MaxInt32))
-}
-
-// decodeStatus returns the metav1.Status in the body of an error response, or nil.
-func decodeStatus(body []byte, contentType string) *metav1.Status {
-	status := &metav1.Status{}
-	switch mediaType(contentType) {
-	case mediaProtobuf:
-		message, found := bytes.CutPrefix(body, protobufMagic)
-		var envelope runtime.Unknown
-		if !found || envelope.Unmarshal(message) != nil || status.Unmarshal(envelope.Raw) != nil {
-			return nil
-		}
-		status.TypeMeta = metav1.TypeMeta{Kind: envelope.Kind, APIVersion: envelope.APIVersion}
-	case mediaJSON:
-		if json.UnmarshalCaseSensitivePreserveInts(body, status) != nil {
-			return nil
-		}
-	}
-	if checkKind(status.TypeMeta, "v1", "Status") != nil {
-		return nil
+		status.Details.RetryAfterSeconds = int32(seconds)
 	}
 	return status
+}
+
+// decodeStatus returns the metav1.Status in the body of an error response.
+func decodeStatus(body []byte, media string) (status metav1.Status, err error) {
+	switch media {
+	case mediaProtobuf:
+		var envelope runtime.Unknown
+		if err := envelope.Unmarshal(bytes.TrimPrefix(body, protobufMagic)); err != nil {
+			return status, err
+		}
+		err = status.Unmarshal(envelope.Raw)
+		status.TypeMeta = metav1.TypeMeta{Kind: envelope.Kind, APIVersion: envelope.APIVersion}
+	case mediaJSON:
+		err = json.UnmarshalCaseSensitivePreserveInts(body, &status)
+	}
+	if err != nil {
+		return status, err
+	}
+	return status, checkKind(status.TypeMeta, "v1", "Status")
+}
+
+// isNotFound reports whether the error is a Status of the API server that says that the object does not exist.
+func isNotFound(err error) bool {
+	var failed *apierrors.StatusError
+	return errors.As(err, &failed) && failed.ErrStatus.Code == http.StatusNotFound && failed.ErrStatus.Reason == metav1.StatusReasonNotFound
+}
+
+// header has the fields that say what an object or a list is.
+type header struct {
+	metav1.TypeMeta
+	metav1.ListMeta `json:"metadata"`
+}
+
+// check returns an error unless the header is that of a complete object or list of this kind.
+func (h header) check(apiVersion, kind string) error {
+	err := checkKind(h.TypeMeta, apiVersion, kind)
+	switch {
+	case err != nil:
+		return fmt.Errorf("invalid %s: %w", kind, err)
+	case h.ResourceVersion == "":
+		return fmt.Errorf("invalid %s: no metadata.resourceVersion", kind)
+	case h.Continue != "":
+		return fmt.Errorf("incomplete %s: the server sent an incomplete list (metadata.continue is set)", kind)
+	}
+	return nil
 }
 
 // checkKind returns an error unless the object has this kind.
@@ -117,11 +127,8 @@ func checkKind(object metav1.TypeMeta, apiVersion, kind string) error {
 	return nil
 }
 
-// mediaType returns a content type without its parameters.
+// mediaType returns a content type without its parameters, or an empty string if it is invalid.
 func mediaType(contentType string) string {
-	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return ""
-	}
+	media, _, _ := mime.ParseMediaType(contentType)
 	return media
 }

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// statusOf returns the Status in an error.
-func statusOf(t *testing.T, err error) metav1.Status {
+// statusIn returns the Status in an error.
+func statusIn(t *testing.T, err error) metav1.Status {
 	t.Helper()
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {
@@ -46,28 +46,21 @@ func TestAnotherStatusIsAnErrorWithItsCode(t *testing.T) {
 		"403 without a Status says the rule":   {403, "", "", []string{"403 Forbidden", rule}},
 		"400 says why":                         {400, mediaJSON, string(encode(t, &metav1.Status{Code: 400, Message: "unable to parse requirement"}, mediaJSON)), []string{"400 Bad Request", "unable to parse requirement"}},
 		"404 of a proxy":                       {404, "text/plain", "404 page not found\n", []string{"404 Not Found", `the server sent text/plain: "404 page not found\n"`}},
-		"406":                                  {406, "", "", []string{"406 Not Acceptable"}},
 		"410":                                  {410, mediaJSON, string(encode(t, &metav1.Status{Code: 410, Reason: metav1.StatusReasonExpired, Message: "too old"}, mediaJSON)), []string{"410 Gone", "too old"}},
-		"415":                                  {415, "", "", []string{"415 Unsupported Media Type"}},
-		"422":                                  {422, "", "", []string{"422 Unprocessable Entity"}},
 		"500 with HTML, shortened to one line": {500, "text/html", "<h1>\nOops</h1>" + strings.Repeat("x", 50_000), []string{"500 Internal Server Error", `text/html: "<h1>\nOops</h1>xxx`}},
-		"502":                                  {502, "", "", []string{"502 Bad Gateway"}},
 		"503 with a truncated Status":          {503, mediaJSON, `{"kind":"Status","apiVersion":"v1","messa`, []string{"503 Service Unavailable"}},
-		"504":                                  {504, "", "", []string{"504 Gateway Timeout"}},
 		"an unknown status":                    {599, "", "", []string{"599"}},
 		"a Status with another code":           {500, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200, Message: "fine"}, mediaJSON)), []string{"500 Internal Server Error", "fine"}},
 		"a Status without details":             {429, mediaJSON, `{"kind":"Status","apiVersion":"v1","status":"Failure"}`, []string{"429 Too Many Requests"}},
 		"a body with control characters":       {500, "text/plain", "\x1b[31mred\x00", []string{`\x1b[31mred\x00`}},
 		"a redirect without a location":        {302, "", "", []string{"redirects are refused", "302"}},
-		"304, which was not requested":         {304, "", "", []string{"304"}},
 		"a list of pods with status 500":       {500, mediaJSON, string(encode(t, samplePods(), mediaJSON)), []string{"500 Internal Server Error"}},
-		"a list of pods with status 403":       {403, mediaProtobuf, string(encode(t, samplePods(), mediaProtobuf)), []string{"403 Forbidden", rule}},
 		"a Status of another version":          {503, mediaJSON, `{"kind":"Status","apiVersion":"v9"}`, []string{"503 Service Unavailable"}},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			_, err := list(t.Context(), serve(t, answer(test.code, test.contentType, []byte(test.body))))
 			wantError(t, err, test.want...)
-			if code := statusOf(t, err).Code; code != int32(test.code) {
+			if code := statusIn(t, err).Code; code != int32(test.code) {
 				t.Errorf("the error's code is %d, want %d", code, test.code)
 			}
 			if strings.ContainsAny(err.Error(), "\n\x1b") || len(err.Error()) > 1000 {
@@ -84,16 +77,13 @@ func TestTheDelayThatTheServerRequestsIsInTheError(t *testing.T) {
 		body   []byte
 		want   int
 	}{
-		"in the header":                            {"3", nil, 3},
-		"in a header that is too large":            {"4294967296", nil, 1<<31 - 1},
+		"in the header": {"3", nil, 3},
 		"in a header that is larger than any type": {"99999999999999999999999999", nil, 1<<31 - 1},
-		"in the Status":                            {"", withDelay, 7},
-		"in both: the header counts":               {"3", withDelay, 3},
-		"in a header, beside a Status without it":  {"3", encode(t, &metav1.Status{Code: 429}, mediaJSON), 3},
+		"in the Status":                           {"", withDelay, 7},
+		"in both: the header counts":              {"3", withDelay, 3},
+		"in a header, beside a Status without it": {"3", encode(t, &metav1.Status{Code: 429}, mediaJSON), 3},
 		"nowhere":                           {"", nil, 0},
-		"of 0 seconds":                      {"0", nil, 0},
 		"of a negative number":              {"-1", nil, 0},
-		"of a fraction":                     {"1.5", nil, 0},
 		"of a date, which counts as absent": {"Mon, 04 May 9026 03:02:05 GMT", nil, 0},
 		"of another text":                   {"soon", withDelay, 7},
 	} {
@@ -128,7 +118,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 				t.Errorf("%d to %s: %v", code, where, err)
 				continue
 			}
-			if got := statusOf(t, err).Code; got != int32(code) {
+			if got := statusIn(t, err).Code; got != int32(code) {
 				t.Errorf("%d to %s: the error's code is %d", code, where, got)
 			}
 			if requests.Load() != 1 || elsewhereCount.Load() != 0 {
@@ -198,15 +188,19 @@ func TestARequestNamesItsPathAndItsPermission(t *testing.T) {
 		path = r.URL.Path
 		w.WriteHeader(http.StatusForbidden)
 	})
-	deployments := schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	rollouts := schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}
 	for _, test := range []struct {
 		request    request
 		path, rule string
 	}{
-		{request{resource: podResource}, "/api/v1/namespaces/shop/pods", `list pods in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: [""], resources: ["pods"], verbs: ["list"]}`},
-		{request{resource: podResource, name: "a", subresource: "log"}, "/api/v1/namespaces/shop/pods/a/log", `{apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}`},
-		{request{resource: deployments}, "/apis/apps/v1/namespaces/shop/deployments", `{apiGroups: ["apps"], resources: ["deployments"], verbs: ["list"]}`},
-		{request{resource: deployments, name: "web"}, "/apis/apps/v1/namespaces/shop/deployments/web", `{apiGroups: ["apps"], resources: ["deployments"], verbs: ["get"]}`},
+		{request{verb: "list", resource: podResource}, "/api/v1/namespaces/shop/pods",
+			`permission to list pods in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: [""], resources: ["pods"], verbs: ["list"]}`},
+		{request{verb: "get", resource: podResource, name: "a", subresource: "log"}, "/api/v1/namespaces/shop/pods/a/log",
+			`permission to get pods/log in namespace shop: bind it there to a Role or ClusterRole with the rule {apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}`},
+		{request{verb: "list", resource: rollouts}, "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts",
+			`{apiGroups: ["argoproj.io"], resources: ["rollouts"], verbs: ["list"]}`},
+		{request{verb: "get", resource: rollouts, name: "web"}, "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts/web",
+			`{apiGroups: ["argoproj.io"], resources: ["rollouts"], verbs: ["get"]}`},
 	} {
 		_, err := client.get(t.Context(), test.request)
 		wantError(t, err, test.rule)
@@ -216,7 +210,14 @@ func TestARequestNamesItsPathAndItsPermission(t *testing.T) {
 	}
 }
 
-func TestAClientRequiresANamespace(t *testing.T) {
+func TestANameCannotNameAnotherResource(t *testing.T) {
+	client := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("a request for %s", r.URL) })
+	for _, name := range []string{"", ".", "..", "../secrets", "a%2Fb", "web?x", "Web"} {
+		_, err := client.Log(t.Context(), name, "app", false, 1, 1)
+		wantError(t, err, "invalid name", "in pods")
+		_, err = client.Workload("deployment", name, nil).Resolve(t.Context())
+		wantError(t, err, "invalid name", "in deployments")
+	}
 	for _, namespace := range []string{"", " ", ".", "..", "a/b", "a/../..", "shop?x", "Shop", strings.Repeat("a", 64)} {
 		_, err := NewClient(t.Context(), Cluster{config: &rest.Config{Host: "http://127.0.0.1:1"}}, namespace, "test")
 		wantError(t, err, "invalid namespace")

@@ -1,10 +1,8 @@
 package kube
 
 import (
-	"encoding/json"
-	"strings"
+	"net/http"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,358 +12,228 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// shopTemplate is the pod template of version "new" of the workload shop.
-func shopTemplate(edits ...func(*corev1.PodTemplateSpec)) corev1.PodTemplateSpec {
-	template := corev1.PodTemplateSpec{
+// shopTemplate is the pod template of the workload shop.
+func shopTemplate(image string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "shop"}},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{
-			Name: "app", Image: "shop:2",
+			Name: "app", Image: image,
 			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("1")}},
 		}}},
 	}
-	for _, edit := range edits {
-		edit(&template)
-	}
-	return template
-}
-
-func withImage(image string) func(*corev1.PodTemplateSpec) {
-	return func(template *corev1.PodTemplateSpec) { template.Spec.Containers[0].Image = image }
-}
-
-func shopMeta() metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: "shop", Namespace: "shop", UID: "u1", ResourceVersion: "7", Generation: 5}
-}
-
-var shopSelector = &metav1.LabelSelector{
-	MatchLabels:      map[string]string{"app": "shop"},
-	MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"cache"}}},
-}
-
-func shopDeployment(edits ...func(*appsv1.Deployment)) *appsv1.Deployment {
-	d := &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{Kind: "Deployment", APIVersion: "apps/v1"},
-		ObjectMeta: shopMeta(),
-		Spec:       appsv1.DeploymentSpec{Replicas: new(int32(2)), Selector: shopSelector, Template: shopTemplate()},
-		Status:     appsv1.DeploymentStatus{ObservedGeneration: 5},
-	}
-	for _, edit := range edits {
-		edit(d)
-	}
-	return d
-}
-
-func shopStatefulSet(edits ...func(*appsv1.StatefulSet)) *appsv1.StatefulSet {
-	s := &appsv1.StatefulSet{
-		TypeMeta:   metav1.TypeMeta{Kind: "StatefulSet", APIVersion: "apps/v1"},
-		ObjectMeta: shopMeta(),
-		Spec:       appsv1.StatefulSetSpec{Selector: shopSelector, Template: shopTemplate()},
-		Status:     appsv1.StatefulSetStatus{ObservedGeneration: 5, CurrentRevision: "shop-old", UpdateRevision: "shop-new"},
-	}
-	for _, edit := range edits {
-		edit(s)
-	}
-	return s
-}
-
-func shopDaemonSet(edits ...func(*appsv1.DaemonSet)) *appsv1.DaemonSet {
-	s := &appsv1.DaemonSet{
-		TypeMeta:   metav1.TypeMeta{Kind: "DaemonSet", APIVersion: "apps/v1"},
-		ObjectMeta: shopMeta(),
-		Spec:       appsv1.DaemonSetSpec{Selector: shopSelector, Template: shopTemplate()},
-		Status:     appsv1.DaemonSetStatus{ObservedGeneration: 5},
-	}
-	for _, edit := range edits {
-		edit(s)
-	}
-	return s
-}
-
-// shopRollout returns a Rollout as Argo Rollouts writes it, with changes to its spec and status. The value nil removes a key.
-func shopRollout(spec, status map[string]any) map[string]any {
-	rollout := map[string]any{
-		"kind": "Rollout", "apiVersion": "argoproj.io/v1alpha1",
-		"metadata": map[string]any{
-			"name": "shop", "namespace": "shop", "uid": "u1", "resourceVersion": "7", "generation": 5,
-			"annotations": map[string]any{"rollout.argoproj.io/workload-generation": "3"},
-		},
-		"spec":   map[string]any{"replicas": 2, "selector": shopSelector, "template": shopTemplate(), "strategy": map[string]any{"canary": map[string]any{}}},
-		"status": map[string]any{"observedGeneration": "5", "currentPodHash": "new", "stableRS": "old", "phase": "Progressing"},
-	}
-	for part, changes := range map[string]map[string]any{"spec": spec, "status": status} {
-		for key, value := range changes {
-			if value == nil {
-				delete(rollout[part].(map[string]any), key)
-			} else {
-				rollout[part].(map[string]any)[key] = value
-			}
-		}
-	}
-	return rollout
-}
-
-func asJSON(t *testing.T, object any) []byte {
-	t.Helper()
-	body, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
-// asRead returns an object of the API as it is read.
-func asRead(t *testing.T, workload any) *workloadObject {
-	t.Helper()
-	var kind metav1.TypeMeta
-	object, body := &workloadObject{}, asJSON(t, workload)
-	if err := json.Unmarshal(body, &kind); err != nil {
-		t.Fatal(err)
-	}
-	if err := decodeObject(body, kind.APIVersion, kind.Kind, object); err != nil {
-		t.Fatal(err)
-	}
-	return object
 }
 
 // ownedBy is the metadata of a version of the workload with this UID.
-func ownedBy(uid types.UID, name, label, hash string, created int64) metav1.ObjectMeta {
+func ownedBy(uid types.UID, label, hash string, created int64) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Name: name, UID: types.UID(name), CreationTimestamp: metav1.Unix(created, 0), Labels: map[string]string{"app": "shop", label: hash},
-		OwnerReferences: []metav1.OwnerReference{{Kind: "Deployment", Name: "shop", UID: "another", Controller: new(false)}, {Name: "shop", UID: uid, Controller: new(true)}},
+		Name: "shop-" + hash, UID: types.UID(hash), CreationTimestamp: metav1.Unix(created, 0), Labels: map[string]string{"app": "shop", label: hash},
+		OwnerReferences: []metav1.OwnerReference{{UID: "another", Controller: new(false)}, {UID: uid, Controller: new(true)}},
 	}
 }
 
 // replicaSet returns the ReplicaSet of a version, with the label that the controller adds to its template.
-func replicaSet(uid types.UID, hash string, created int64, edits ...func(*corev1.PodTemplateSpec)) appsv1.ReplicaSet {
-	set := appsv1.ReplicaSet{ObjectMeta: ownedBy(uid, "shop-"+hash, "pod-template-hash", hash, created)}
-	set.Spec.Template = shopTemplate(edits...)
+func replicaSet(uid types.UID, hash string, created int64, image string, edits ...func(*appsv1.ReplicaSet)) appsv1.ReplicaSet {
+	set := appsv1.ReplicaSet{ObjectMeta: ownedBy(uid, "pod-template-hash", hash, created)}
+	set.Spec.Template = shopTemplate(image)
 	set.Spec.Template.Labels["pod-template-hash"] = hash
+	for _, edit := range edits {
+		edit(&set)
+	}
 	return set
 }
 
-func TestVersionOfADeployment(t *testing.T) {
-	oldSet, newSet := replicaSet("u1", "old", 1, withImage("shop:1")), replicaSet("u1", "new", 2)
-	orphan, owned := newSet, newSet
-	orphan.OwnerReferences = nil
-	owned.OwnerReferences = []metav1.OwnerReference{{UID: "u1"}} // but not controlled
-	unlabelled := replicaSet("u1", "", 2)
-	otherForm := replicaSet("u1", "new", 2, func(template *corev1.PodTemplateSpec) {
-		template.Annotations = map[string]string{}
-		template.Spec.Containers[0].Resources.Requests["cpu"] = resource.MustParse("1000m")
-	})
-	paused := func(d *appsv1.Deployment) { d.Spec.Paused = true }
-	labelled := func(d *appsv1.Deployment) { d.Spec.Template.Labels["pod-template-hash"] = "x" }
-	sets := func(sets ...appsv1.ReplicaSet) []appsv1.ReplicaSet { return sets }
+func revision(uid types.UID, hash string, number int64) appsv1.ControllerRevision {
+	return appsv1.ControllerRevision{ObjectMeta: ownedBy(uid, "controller-revision-hash", hash, 1), Revision: number}
+}
+
+var (
+	oldSet, newSet = replicaSet("u1", "old", 1, "shop:1"), replicaSet("u1", "new", 2, "shop:2")
+	someExtra      = labels.SelectorFromSet(labels.Set{"track": "canary"})
+)
+
+// found is a Version without its selector.
+type found struct{ name, source, pending, aborted string }
+
+func TestTheVersionOfADeployment(t *testing.T) {
 	const none = "deployment shop has no ReplicaSet with its pod template yet"
+	const noRule = "deployment shop is paused: no ReplicaSet has its pod template"
+	paused := edits{"spec.paused": true}
+	uncontrolled := func(set *appsv1.ReplicaSet) { set.OwnerReferences = []metav1.OwnerReference{{UID: "u1"}} }
+	otherForm := func(set *appsv1.ReplicaSet) {
+		set.Spec.Template.Annotations = map[string]string{}
+		set.Spec.Template.Spec.Containers[0].Resources.Requests["cpu"] = resource.MustParse("1000m")
+	}
+	type sets = []appsv1.ReplicaSet
 	for claim, test := range map[string]struct {
-		deployment *appsv1.Deployment
-		sets       []appsv1.ReplicaSet
-		name       string // of the version
-		pending    string
+		edits   edits
+		sets    sets
+		name    string // of the version
+		pending string
 	}{
-		"the ReplicaSet with the same template":     {shopDeployment(), sets(oldSet, newSet), "new", ""},
-		"after a rollback, an old one":              {shopDeployment(func(d *appsv1.Deployment) { withImage("shop:1")(&d.Spec.Template) }), sets(oldSet, newSet), "old", ""},
-		"a template in another form is the same":    {shopDeployment(), sets(otherForm), "new", ""},
-		"a hash in the Deployment's own template":   {shopDeployment(labelled), sets(newSet), "new", ""},
-		"of two, the oldest":                        {shopDeployment(), sets(newSet, replicaSet("u1", "older", 1)), "older", ""},
-		"of two of the same second, the first name": {shopDeployment(), sets(newSet, replicaSet("u1", "first", 2)), "first", ""},
-		"paused, with its ReplicaSet":               {shopDeployment(paused), sets(oldSet, newSet), "new", ""},
-		"paused, without its ReplicaSet":            {shopDeployment(paused), sets(oldSet), "", "deployment shop is paused: no ReplicaSet has its pod template"},
-		"no ReplicaSet":                             {shopDeployment(), nil, "", none},
-		"no ReplicaSet with its template":           {shopDeployment(), sets(oldSet), "", none},
-		"another owner's ReplicaSet":                {shopDeployment(), sets(replicaSet("u2", "new", 1)), "", none},
-		"a ReplicaSet without an owner":             {shopDeployment(), sets(orphan), "", none},
-		"a ReplicaSet that it owns, not controls":   {shopDeployment(), sets(owned), "", none},
-		"a ReplicaSet without a hash":               {shopDeployment(), sets(unlabelled), "", "ReplicaSet shop- has no label pod-template-hash yet"},
+		"the ReplicaSet with the same template":     {nil, sets{oldSet, newSet}, "new", ""},
+		"after a rollback, an old one":              {edits{"spec.template": shopTemplate("shop:1")}, sets{oldSet, newSet}, "old", ""},
+		"a template in another form is the same":    {nil, sets{replicaSet("u1", "new", 2, "shop:2", otherForm)}, "new", ""},
+		"a hash in the Deployment's own template":   {edits{"spec.template.metadata.labels.pod-template-hash": "x"}, sets{newSet}, "new", ""},
+		"of two, the oldest":                        {nil, sets{newSet, replicaSet("u1", "older", 1, "shop:2")}, "older", ""},
+		"of two of the same second, the first name": {nil, sets{newSet, replicaSet("u1", "first", 2, "shop:2")}, "first", ""},
+		"paused, with its ReplicaSet":               {paused, sets{oldSet, newSet}, "new", ""},
+		"paused, without its ReplicaSet":            {paused, sets{oldSet}, "", noRule},
+		"no ReplicaSet":                             {nil, nil, "", none},
+		"no ReplicaSet with its template":           {nil, sets{oldSet}, "", none},
+		"another owner's ReplicaSet":                {nil, sets{replicaSet("u2", "new", 1, "shop:2")}, "", none},
+		"a ReplicaSet that it owns, not controls":   {nil, sets{replicaSet("u1", "new", 2, "shop:2", uncontrolled)}, "", none},
+		"a ReplicaSet without a hash":               {nil, sets{replicaSet("u1", "", 2, "shop:2")}, "", none},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			got := deploymentVersion(asRead(t, test.deployment), test.sets)
-			want := Version{Name: test.name, Pending: test.pending}
+			want := found{name: test.name, pending: test.pending}
 			if test.name != "" {
-				want.Source = "ReplicaSet shop-" + test.name + ", whose pod template equals that of deployment shop"
+				want.source = "ReplicaSet shop-" + test.name + ", whose pod template equals that of deployment shop"
 			}
-			if got != want {
-				t.Errorf("got %+v, want %+v", got, want)
-			}
+			wantVersion(t, "deployment", objects{"shop": shop("Deployment", test.edits), "replicasets": listOf("ReplicaSet", test.sets)}, want)
 		})
 	}
 }
 
-func TestVersionOfADaemonSet(t *testing.T) {
-	revision := func(uid types.UID, hash string, number int64) appsv1.ControllerRevision {
-		return appsv1.ControllerRevision{ObjectMeta: ownedBy(uid, "shop-"+hash, "controller-revision-hash", hash, 1), Revision: number}
-	}
+func TestTheVersionOfADaemonSet(t *testing.T) {
+	type revisions = []appsv1.ControllerRevision
+	none := found{pending: "daemonset shop has no ControllerRevision yet"}
 	for claim, test := range map[string]struct {
-		revisions []appsv1.ControllerRevision
-		want      Version
+		revisions revisions
+		want      found
 	}{
-		"the highest revision": {[]appsv1.ControllerRevision{revision("u1", "old", 9), revision("u1", "new", 10), revision("u1", "older", 8)},
-			Version{Name: "new", Source: "ControllerRevision shop-new, whose revision 10 is the highest of daemonset shop"}},
-		"not another owner's": {[]appsv1.ControllerRevision{revision("u2", "new", 10)}, Version{Pending: "daemonset shop has no ControllerRevision yet"}},
-		"no revision":         {nil, Version{Pending: "daemonset shop has no ControllerRevision yet"}},
-		"one without a hash":  {[]appsv1.ControllerRevision{revision("u1", "", 1)}, Version{Pending: "ControllerRevision shop- has no label controller-revision-hash yet"}},
+		"the highest revision": {revisions{revision("u1", "old", 9), revision("u1", "new", 10), revision("u1", "older", 8)},
+			found{name: "new", source: "ControllerRevision shop-new, whose revision 10 is the highest of daemonset shop"}},
+		"not another owner's": {revisions{revision("u2", "new", 10)}, none},
+		"no revision":         {nil, none},
+		"one without a hash":  {revisions{revision("u1", "", 1)}, none},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			if got := daemonSetVersion(asRead(t, shopDaemonSet()), test.revisions); got != test.want {
-				t.Errorf("got %+v, want %+v", got, test.want)
-			}
+			wantVersion(t, "daemonset", objects{"shop": shop("DaemonSet", nil), "controllerrevisions": listOf("ControllerRevision", test.revisions)}, test.want)
 		})
 	}
 }
 
-func TestVersionOfAStatefulSet(t *testing.T) {
-	none := shopStatefulSet(func(s *appsv1.StatefulSet) { s.Status.UpdateRevision = "" })
-	if got, want := statefulSetVersion(asRead(t, none)), (Version{Pending: "statefulset shop has no status.updateRevision yet"}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	want := Version{Name: "shop-new", Source: "status.updateRevision of statefulset shop"}
-	if got := statefulSetVersion(asRead(t, shopStatefulSet())); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-}
-
-func TestVersionOfARollout(t *testing.T) {
-	invalid := func(status string) map[string]any {
-		return map[string]any{"abort": true, "conditions": []map[string]any{
+func TestTheVersionInAStatus(t *testing.T) {
+	invalid := func(status string) edits {
+		return edits{"status.abort": true, "status.conditions": []map[string]any{
 			{"type": "Progressing", "status": "True", "message": "fine"},
 			{"type": "InvalidSpec", "status": status, "lastUpdateTime": "2026-05-04T03:02:01Z", "message": `The Rollout "shop" is invalid: no such Service`},
 		}}
 	}
-	found := Version{Name: "new", Source: "status.currentPodHash of rollout shop"}
-	for claim, test := range map[string]struct {
-		status map[string]any
-		want   Version
-	}{
-		"status.currentPodHash":             {nil, found},
-		"none yet":                          {map[string]any{"currentPodHash": nil}, Version{Pending: "rollout shop has no status.currentPodHash yet"}},
-		"aborted":                           {map[string]any{"abort": true, "message": "RolloutAborted: 2"}, Version{Aborted: "rollout shop was aborted: RolloutAborted: 2"}},
-		"aborted without a message":         {map[string]any{"abort": true}, Version{Aborted: "rollout shop was aborted"}},
-		"not aborted any more":              {map[string]any{"abort": false}, found},
-		"invalid: the rest is of before":    {invalid("True"), Version{Pending: `the spec of rollout shop is invalid: The Rollout "shop" is invalid: no such Service`}},
-		"not invalid any more, but aborted": {invalid("False"), Version{Aborted: "rollout shop was aborted"}},
-	} {
-		t.Run(claim, func(t *testing.T) {
-			if got := rolloutVersion(asRead(t, shopRollout(nil, test.status))); got != test.want {
-				t.Errorf("got %+v, want %+v", got, test.want)
-			}
-		})
-	}
-}
-
-func TestAStatusThatIsNotAboutTheCurrentSpec(t *testing.T) {
-	observed := func(generation int64) *appsv1.Deployment {
-		return shopDeployment(func(d *appsv1.Deployment) { d.Generation, d.Status.ObservedGeneration = 10, generation })
-	}
-	rollout := func(generation any) map[string]any {
-		return shopRollout(nil, map[string]any{"observedGeneration": generation})
-	}
-	reference := func(observed any) map[string]any {
-		return shopRollout(map[string]any{"workloadRef": map[string]any{"kind": "Deployment", "name": "shop"}}, map[string]any{"workloadObservedGeneration": observed})
+	observed := func(generation any) edits { return edits{"status.observedGeneration": generation} }
+	reference := func(observed any) edits {
+		return edits{"spec.workloadRef": map[string]any{"kind": "Deployment"}, "status.workloadObservedGeneration": observed}
 	}
 	unannotated := reference(nil)
-	delete(unannotated["metadata"].(map[string]any), "annotations")
-	const (
-		last     = "the controller of deployment shop has not observed generation 10 yet (last observed: %)"
-		lastOf   = "the controller of rollout shop has not observed generation 5 yet (last observed: %)"
-		lastOfIt = "the controller of rollout shop has not observed generation 3 of the workload that it refers to yet (last observed: %)"
-	)
-	say := func(text, number string) string { return strings.Replace(text, "%", number, 1) }
+	unannotated["metadata.annotations"] = nil
+	revision := found{name: "shop-new", source: "status.updateRevision of statefulset shop"}
+	hash := found{name: "new", source: "status.currentPodHash of rollout shop"}
+	last := func(kind, number string) found {
+		return found{pending: "the controller of " + kind + " shop has not observed generation 10 yet (last observed: " + number + ")"}
+	}
+	lastOfReference := func(number string) found {
+		return found{pending: "the controller of rollout shop has not observed generation 3 of the workload that it refers to yet (last observed: " + number + ")"}
+	}
 	for claim, test := range map[string]struct {
-		workload any
-		want     string
+		kind  string
+		edits edits
+		want  found
 	}{
-		"observed":                               {observed(10), ""},
-		"a later one observed":                   {observed(11), ""},
-		"numbers, not texts, are compared":       {observed(9), say(last, "9")},
-		"never observed":                         {observed(0), say(last, "0")},
-		"observed, in a Rollout":                 {rollout("5"), ""},
-		"a later one observed, in a Rollout":     {rollout("10"), ""},
-		"an earlier one observed, in a Rollout":  {rollout("4"), say(lastOf, "4")},
-		"never observed, in a Rollout":           {rollout(nil), say(lastOf, "0")},
-		"observed by a version before 0.10":      {rollout("6d8f9c"), say(lastOf, "0")},
-		"observed as a number, in a Rollout":     {rollout(5), ""},
-		"the referenced workload observed":       {reference("3"), ""},
-		"an earlier referenced workload":         {reference("2"), say(lastOfIt, "2")},
-		"a later one, which was deleted":         {reference("4"), say(lastOfIt, "4")},
-		"no referenced workload observed":        {reference(nil), say(lastOfIt, "0")},
-		"no annotation for a reference":          {unannotated, ""},
-		"an annotation without a reference":      {rollout("5"), ""},
-		"a workload that is being deleted":       {shopDeployment(func(d *appsv1.Deployment) { d.DeletionTimestamp = new(metav1.Now()) }), "deployment shop is being deleted"},
-		"a StatefulSet that is not observed yet": {shopStatefulSet(func(s *appsv1.StatefulSet) { s.Generation = 6 }), "the controller of statefulset shop has not observed generation 6 yet (last observed: 5)"},
-		"a DaemonSet that is not observed yet":   {shopDaemonSet(func(s *appsv1.DaemonSet) { s.Generation = 6 }), "the controller of daemonset shop has not observed generation 6 yet (last observed: 5)"},
+		"status.updateRevision":             {"StatefulSet", nil, revision},
+		"no updateRevision yet":             {"StatefulSet", edits{"status.updateRevision": nil}, found{pending: "statefulset shop has no status.updateRevision yet"}},
+		"status.currentPodHash":             {"Rollout", nil, hash},
+		"no currentPodHash yet":             {"Rollout", edits{"status.currentPodHash": nil}, found{pending: "rollout shop has no status.currentPodHash yet"}},
+		"aborted":                           {"Rollout", edits{"status.abort": true, "status.message": "RolloutAborted: 2"}, found{aborted: "rollout shop was aborted: RolloutAborted: 2"}},
+		"aborted without a message":         {"Rollout", edits{"status.abort": true}, found{aborted: "rollout shop was aborted"}},
+		"not aborted any more":              {"Rollout", edits{"status.abort": false}, hash},
+		"invalid: the rest is of before":    {"Rollout", invalid("True"), found{pending: `the spec of rollout shop is invalid: The Rollout "shop" is invalid: no such Service`}},
+		"not invalid any more, but aborted": {"Rollout", invalid("False"), found{aborted: "rollout shop was aborted"}},
+
+		"a later one observed":                  {"StatefulSet", observed(11), revision},
+		"an earlier one observed: as numbers":   {"StatefulSet", observed(9), last("statefulset", "9")},
+		"never observed":                        {"StatefulSet", observed(nil), last("statefulset", "0")},
+		"a Deployment, not observed":            {"Deployment", observed(9), last("deployment", "9")},
+		"a DaemonSet, not observed":             {"DaemonSet", observed(9), last("daemonset", "9")},
+		"a later one observed, in a Rollout":    {"Rollout", observed("11"), hash},
+		"an earlier one observed, in a Rollout": {"Rollout", observed("9"), last("rollout", "9")},
+		"never observed, in a Rollout":          {"Rollout", observed(nil), last("rollout", "0")},
+		"observed by a version before 0.10":     {"Rollout", observed("6d8f9c"), last("rollout", "6d8f9c")},
+		"observed as a number, in a Rollout":    {"Rollout", observed(10), hash},
+		"aborted before the current spec":       {"Rollout", edits{"status.abort": true, "status.observedGeneration": "9"}, last("rollout", "9")},
+		"the referenced workload observed":      {"Rollout", reference("3"), hash},
+		"an earlier referenced workload":        {"Rollout", reference("2"), lastOfReference("2")},
+		"a later one, which was deleted":        {"Rollout", reference("4"), lastOfReference("4")},
+		"no referenced workload observed":       {"Rollout", reference(nil), lastOfReference("0")},
+		"no annotation for a reference":         {"Rollout", unannotated, hash},
+		"an annotation without a reference":     {"Rollout", edits{"status.workloadObservedGeneration": "2"}, hash},
+		"being deleted":                         {"StatefulSet", edits{"metadata.deletionTimestamp": "2026-05-04T03:02:01Z"}, found{pending: "statefulset shop is being deleted"}},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			if got := asRead(t, test.workload).notCurrent(); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
+			server := wantVersion(t, test.kind, objects{"shop": shop(test.kind, test.edits)}, test.want)
+			if test.want.pending != "" && len(server.requests) != 1 {
+				t.Errorf("%d requests, want 1", len(server.requests))
 			}
 		})
 	}
 }
 
-func TestSelectorOfAVersion(t *testing.T) {
-	extra := labels.SelectorFromSet(labels.Set{"track": "canary"})
-	reference := func(selector any) map[string]any {
-		return shopRollout(map[string]any{"selector": nil}, map[string]any{"selector": selector})
-	}
+func TestTheSelectorOfAVersion(t *testing.T) {
+	const own = "app=shop,rollouts-pod-template-hash=new,tier notin (cache)"
+	status := func(selector any) edits { return edits{"spec.selector": nil, "status.selector": selector} }
 	for claim, test := range map[string]struct {
-		workload any
-		extra    labels.Selector
-		want     string
+		edits edits
+		extra labels.Selector
+		want  string // selector, or a part of the reason
 	}{
-		"the workload's own labels and expressions": {shopDeployment(), nil, "app=shop,hash=abc,tier notin (cache)"},
-		"and SELECTOR":                                {shopDeployment(), extra, "app=shop,hash=abc,tier notin (cache),track=canary"},
-		"status.selector of a canary":                 {reference("app=shop,tier notin (cache)"), nil, "app=shop,hash=abc,tier notin (cache)"},
-		"status.selector of the active version":       {reference("app=shop,rollouts-pod-template-hash=old"), extra, "app=shop,hash=abc,track=canary"},
-		"spec.selector comes before status.selector":  {shopRollout(nil, map[string]any{"selector": "a=b"}), nil, "app=shop,hash=abc,tier notin (cache)"},
-		"an empty selector still requires the hash":   {shopRollout(map[string]any{"selector": map[string]any{}}, nil), nil, "hash=abc"},
-		"a workload without a selector":               {reference(nil), nil, "none"},
-		"a selector that Argo Rollouts cannot format": {reference("<none>"), nil, "error"},
+		"the workload's own labels and expressions": {nil, nil, own},
+		"and SELECTOR":                                {nil, someExtra, own + ",track=canary"},
+		"status.selector of a canary":                 {status("app=shop,tier notin (cache)"), nil, own},
+		"status.selector of the active version":       {status("app=shop,rollouts-pod-template-hash=old"), someExtra, "app=shop,rollouts-pod-template-hash=new,track=canary"},
+		"spec.selector comes before status.selector":  {edits{"status.selector": "a=b"}, nil, own},
+		"an empty selector still requires the hash":   {edits{"spec.selector": map[string]any{}}, nil, "rollouts-pod-template-hash=new"},
+		"a workload without a selector":               {status(nil), nil, "rollout shop has no label selector yet"},
+		"a selector that Argo Rollouts cannot format": {status("<none>"), nil, "invalid selector of rollout shop"},
+		"a hash that is not a label value":            {edits{"status.currentPodHash": "a,b"}, nil, `invalid version "a,b" of rollout shop`},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			own, err := asRead(t, test.workload).podSelector()
-			got := "none"
+			workload, _ := serveWorkload(t, "rollout", objects{"shop": shop("Rollout", test.edits)}, test.extra)
+			version, err := resolve(t, workload)
 			switch {
 			case err != nil:
-				got = "error"
-			case own != nil:
-				selector, err := versionSelector(own, test.extra, "hash", "abc")
-				if err != nil {
-					t.Fatal(err)
-				}
-				got = selector.String()
-			}
-			if got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
+				wantError(t, err, test.want)
+			case version.Selector == nil && version.Pending != test.want:
+				t.Errorf("got %+v, want %s", version, test.want)
+			case version.Selector != nil && version.Selector.String() != test.want:
+				t.Errorf("got %s, want %s", version.Selector, test.want)
 			}
 		})
 	}
-	if _, err := versionSelector(labels.Everything(), nil, "hash", "a,b"); err == nil {
-		t.Error("a hash that is not a label value: no error")
-	}
 }
 
-func TestAWorkloadThatIsGone(t *testing.T) {
-	replicas := func(n *int32) any {
-		return shopDeployment(func(d *appsv1.Deployment) { d.Spec.Replicas = n })
-	}
-	deleted := shopDeployment(func(d *appsv1.Deployment) { d.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} })
-	for claim, test := range map[string]struct {
-		now  any
-		want string
-	}{
-		"unchanged":                          {replicas(new(int32(2))), ""},
-		"more replicas":                      {replicas(new(int32(9))), ""},
-		"no number of replicas means 1":      {replicas(nil), ""},
-		"no replicas":                        {replicas(new(int32(0))), "deployment shop was scaled to 0"},
-		"a DaemonSet has none":               {shopDaemonSet(), ""},
-		"a Rollout without replicas":         {shopRollout(map[string]any{"replicas": 0}, nil), "rollout shop was scaled to 0"},
-		"being deleted":                      {deleted, "deployment shop is being deleted"},
-		"another one with the same name":     {shopDeployment(func(d *appsv1.Deployment) { d.UID = "u2" }), "deployment shop was deleted and created again"},
-		"another one that has not run a pod": {shopDeployment(func(d *appsv1.Deployment) { d.UID, d.Spec.Replicas = "u2", new(int32(0)) }), "deployment shop was deleted and created again"},
+// Argo Rollouts can update status.observedGeneration before the rest of the status.
+func TestTheStatusOfARolloutThatIsChangingIsReadAgain(t *testing.T) {
+	rollout := func(edits edits) http.HandlerFunc { return answer(200, mediaJSON, asJSON(t, shop("Rollout", edits))) }
+	stale, aborted, current := rollout(edits{"status.currentPodHash": "old"}), rollout(edits{"status.abort": true}), rollout(nil)
+	for claim, responses := range map[string][]http.HandlerFunc{
+		"the hash is the old one at first":    {stale, current, current, current},
+		"the old version was aborted":         {aborted, current, current, current},
+		"it changes while it is read again":   {stale, aborted, stale, current, current, current},
+		"it is not observed while it is read": {current, rollout(edits{"status.observedGeneration": "9"}), current, current},
+		"it is deleted while it is read":      {current, notFound, current, current},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			if got := gone(asRead(t, shopDeployment()), asRead(t, test.now)); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
+			requests := 0
+			workload, _ := serveWorkload(t, "rollout", objects{"shop": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				responses[requests](w, r)
+				requests++
+			})}, nil)
+			for requests < len(responses)-2 {
+				if version, err := resolve(t, workload); err != nil || version.Pending == "" {
+					t.Fatalf("after %d requests: %+v, %v", requests, version, err)
+				}
+			}
+			if version, err := resolve(t, workload); err != nil || version.Name != "new" || requests != len(responses) {
+				t.Errorf("after %d requests: %+v, %v", requests, version, err)
 			}
 		})
 	}

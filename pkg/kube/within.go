@@ -2,27 +2,25 @@ package kube
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"regexp"
+	"time"
 )
 
 // within calls do and returns its results, or the context's cause if the context ends first. In the second case, it does not
-// wait for do; if do returns a value later, within passes it to discard. Use within for calls that a context cannot cancel,
-// such as a credential plugin, or a file on a network mount that does not respond.
-func within[T any](ctx context.Context, do func() (T, error), discard func(T)) (T, error) {
+// wait for do, whose results are lost. (If that is an HTTP response, net/http closes its connection when its context ends.)
+// Use within for calls that a context cannot cancel, such as a credential plugin, or a file on a network mount that does not
+// respond.
+func within[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	results := make(chan result)
+	results := make(chan result, 1)
 	go func() {
 		value, err := do()
-		select {
-		case results <- result{value, err}:
-		case <-ctx.Done():
-			if err == nil {
-				discard(value)
-			}
-		}
+		results <- result{value, err}
 	}()
 	select {
 	case r := <-results:
@@ -33,19 +31,22 @@ func within[T any](ctx context.Context, do func() (T, error), discard func(T)) (
 	}
 }
 
-// withoutPasswords removes the user name and password that a URL in a kubeconfig may contain from an error's text.
-func withoutPasswords(err error) error {
-	if err == nil || !userInfo.MatchString(err.Error()) {
-		return err
-	}
-	return redacted{err}
-}
+// fileTimeout bounds reading the files of credentials.
+const fileTimeout = 10 * time.Second
 
-// userInfo matches the part of a URL between the slashes and the host, even if the URL is malformed.
+var errFileTimeout = fmt.Errorf("the files of the credentials cannot be read within %s", fileTimeout)
+
+// userInfo matches the user name and password in a URL, even if the URL is malformed.
 var userInfo = regexp.MustCompile(`//[^\s"']*@`)
 
-type redacted struct{ error }
-
-func (r redacted) Error() string { return userInfo.ReplaceAllString(r.error.Error(), "//***@") }
-
-func (r redacted) Unwrap() error { return r.error }
+// withFiles calls do, which reads the files of credentials, and bounds its time. It removes passwords from the text of do's
+// error: a URL in a kubeconfig may contain them.
+func withFiles[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, fileTimeout, errFileTimeout)
+	defer cancel()
+	value, err := within(ctx, do)
+	if err != nil && userInfo.MatchString(err.Error()) {
+		err = errors.New(userInfo.ReplaceAllString(err.Error(), "//***@"))
+	}
+	return value, err
+}
