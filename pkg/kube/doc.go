@@ -12,7 +12,7 @@
 // # Guarantees
 //
 //   - A list succeeds only if the response is a complete PodList: status 200, kind PodList, apiVersion v1, a
-//     resourceVersion, no continue token, a UID in each pod, and nothing after its end. Every other response is an error.
+//     resourceVersion, no continue token, and nothing after its end. Every other response is an error.
 //   - Responses about workloads and their versions are accepted under the same conditions: a complete object or list of the
 //     right kind, with a resourceVersion. Only a Status of the API server with code 404 means that a workload does not
 //     exist. Each of these requests ends after 10 s, and each response has at most 8 MiB.

@@ -3,8 +3,8 @@ package kube
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,9 +20,6 @@ import (
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 )
-
-// patience bounds how long a test waits. Only slow machines need that long.
-const patience = 30 * time.Second
 
 // selector selects the pods of the release "abc".
 const selector = "pod-template-hash=abc"
@@ -48,11 +45,22 @@ func newClient(t testing.TB, config *rest.Config) *Client {
 	return client
 }
 
-// clientOf returns a client that uses this transport.
-func clientOf(t testing.TB, transport http.RoundTripper) *Client {
+// inProcess is a transport to a handler in this process.
+type inProcess http.HandlerFunc
+
+func (handle inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	handle(recorder, r)
+	response := recorder.Result()
+	response.Request = r
+	return response, nil
+}
+
+// serveInProcess is like serve, without connections.
+func serveInProcess(t testing.TB, handler http.HandlerFunc) *Client {
 	t.Helper()
 	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
-	client.http.Transport = transport
+	client.http.Transport = inProcess(handler)
 	return client
 }
 
@@ -73,9 +81,12 @@ func collect(pods *[]corev1.Pod) func(*corev1.Pod) error {
 // decode decodes the body of a response.
 func decode(body []byte, contentType string) ([]corev1.Pod, error) {
 	var pods []corev1.Pod
-	reader := &listReader{body: &listBody{from: bytes.NewReader(body), left: maxBytes}, visit: collect(&pods)}
-	err := reader.read(contentType)
+	err := read(bytes.NewReader(body), contentType, collect(&pods))
 	return pods, err
+}
+
+func read(body io.Reader, contentType string, visit func(*corev1.Pod) error) error {
+	return (&listReader{body: &listBody{from: body, left: maxBytes}, visit: visit}).read(contentType)
 }
 
 func write(t *testing.T, path, content string) string {
@@ -158,27 +169,6 @@ func encode(t testing.TB, object runtime.Object, mediaType string) []byte {
 		t.Fatalf("the library does not encode %s", mediaType)
 	}
 	body, err := runtime.Encode(library.EncoderForVersion(info.Serializer, corev1.SchemeGroupVersion), object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
-// edited returns the sample list in JSON, with changes to its top level. The value nil removes a key.
-func edited(t testing.TB, changes map[string]any) []byte {
-	t.Helper()
-	var object map[string]any
-	if err := json.Unmarshal(encode(t, samplePods(), mediaJSON), &object); err != nil {
-		t.Fatal(err)
-	}
-	for key, value := range changes {
-		if value == nil {
-			delete(object, key)
-			continue
-		}
-		object[key] = value
-	}
-	body, err := json.Marshal(object)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,6 +100,7 @@ func isNotFound(err error) bool {
 type header struct {
 	metav1.TypeMeta
 	metav1.ListMeta `json:"metadata"`
+	Items           []struct{} `json:"items"` // of a list in JSON: only their number, which takes no memory
 }
 
 // check returns an error unless the header is that of a complete object or list of this kind.
@@ -110,6 +111,8 @@ func (h header) check(apiVersion, kind string) error {
 		return fmt.Errorf("invalid %s: %w", kind, err)
 	case h.ResourceVersion == "":
 		return fmt.Errorf("invalid %s: no metadata.resourceVersion", kind)
+	case len(h.Items) > maxObjects:
+		return fmt.Errorf("invalid %s: more than %d objects", kind, maxObjects)
 	case h.Continue != "":
 		return fmt.Errorf("incomplete %s: the server sent an incomplete list (metadata.continue is set)", kind)
 	}

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/iotest"
 
 	"k8s.io/client-go/rest"
 )
@@ -257,21 +256,6 @@ func TestACallEndsWithItsContext(t *testing.T) {
 				<-closed
 			}
 		})
-	}
-}
-
-type roundTripper func() *http.Response
-
-func (r roundTripper) RoundTrip(*http.Request) (*http.Response, error) { return r(), nil }
-
-func TestAContextThatEndsInTheBodyOfAnErrorIsTheCause(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	client := clientOf(t, roundTripper(func() *http.Response {
-		cancel(errSIGTERM)
-		return &http.Response{StatusCode: 500, Body: io.NopCloser(iotest.ErrReader(errors.New("broken")))}
-	}))
-	if err := client.List(ctx, selector, nil); !errors.Is(err, errSIGTERM) {
-		t.Errorf("the error is %v", err)
 	}
 }
 

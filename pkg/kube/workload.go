@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
 	"net/url"
 	"time"
 
@@ -15,8 +14,12 @@ import (
 	"sigs.k8s.io/json"
 )
 
-// workloadTimeout bounds each request about a workload.
-const workloadTimeout = 10 * time.Second
+const (
+	// workloadTimeout bounds each request about a workload.
+	workloadTimeout = 10 * time.Second
+	// maxObjects bounds a list about a workload: an object takes much more memory than {} takes of a response.
+	maxObjects = 2000
+)
 
 var errWorkloadTimeout = fmt.Errorf("no response within %s", workloadTimeout)
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"path"
 	"slices"
 	"strconv"
@@ -84,34 +83,30 @@ type objects map[string]any
 var notFound = answer(404, mediaJSON, []byte(`{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",`+
 	`"message":"deployments.apps \"shop\" not found","reason":"NotFound","details":{"name":"shop","group":"apps","kind":"deployments"},"code":404}`))
 
-// apiServer is a transport to a server in this process. It records the requests.
+// apiServer has objects, and records the requests.
 type apiServer struct {
 	t        *testing.T
 	objects  objects
 	requests []*http.Request
 }
 
-func (s *apiServer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *apiServer) respond(w http.ResponseWriter, r *http.Request) {
 	s.requests = append(s.requests, r)
-	recorder := httptest.NewRecorder()
 	switch object := s.objects[path.Base(r.URL.Path)].(type) {
 	case nil:
-		notFound(recorder, r)
+		notFound(w, r)
 	case http.HandlerFunc:
-		object(recorder, r)
+		object(w, r)
 	default:
-		answer(200, mediaJSON, asJSON(s.t, object))(recorder, r)
+		answer(200, mediaJSON, asJSON(s.t, object))(w, r)
 	}
-	response := recorder.Result()
-	response.Request = r
-	return response, nil
 }
 
 // serveWorkload returns the workload shop of this kind, on a server with these objects.
 func serveWorkload(t *testing.T, kind string, all objects, extra labels.Selector) (*Workload, *apiServer) {
 	t.Helper()
 	server := &apiServer{t: t, objects: maps.Clone(all)}
-	return clientOf(t, server).Workload(strings.ToLower(kind), "shop", extra), server
+	return serveInProcess(t, server.respond).Workload(strings.ToLower(kind), "shop", extra), server
 }
 
 // resolve calls Resolve. Time passes at once.
@@ -324,6 +319,7 @@ func TestAnInvalidResponseAboutAWorkloadIsAnError(t *testing.T) {
 			row{"one ReplicaSet", ok(`{"kind":"ReplicaSet","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"}}`), `kind "ReplicaSet"`},
 			row{"no resourceVersion", changed(list, `"resourceVersion":"9"`, `"x":"9"`), "invalid ReplicaSetList: no metadata.resourceVersion"},
 			row{"a continue token", changed(list, `"resourceVersion":"9"`, `"resourceVersion":"9","continue":"next"`), "incomplete ReplicaSetList"},
+			row{"too many objects", changed(list, `"items":[`, `"items":[`+strings.Repeat("{},", maxObjects)), "invalid ReplicaSetList: more than 2000 objects"},
 			row{"items not a list", ok(`{"kind":"ReplicaSetList","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"},"items":{}}`), "invalid ReplicaSetList: json: cannot unmarshal object"},
 			row{"404", notFound, "list replicasets: 404 Not Found"},
 			row{"403", status(403, ""), rule("replicasets", "list")},
