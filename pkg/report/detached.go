@@ -1,21 +1,15 @@
 package report
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"io"
-	"sync"
 )
 
 // Detached forwards what is written to it to another writer, in a separate goroutine. A pipe that nobody reads, a full disk
 // or a closed stream does not block or fail the run. When its queue is full, writes are dropped.
 type Detached struct {
-	queue chan []byte
+	queue chan []byte // nil marks the end
 	done  chan struct{}
-
-	mu     sync.Mutex
-	closed bool
 }
 
 // queueLength is the number of writes, that is of log lines, that can wait.
@@ -26,7 +20,7 @@ func NewDetached(w io.Writer) *Detached {
 	d := &Detached{queue: make(chan []byte, queueLength), done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
-		for text := range d.queue {
+		for text := <-d.queue; text != nil; text = <-d.queue {
 			_, _ = w.Write(text) // an error cannot be reported anywhere
 		}
 	}()
@@ -35,29 +29,24 @@ func NewDetached(w io.Writer) *Detached {
 
 // Write queues a copy of text. It never blocks or fails.
 func (d *Detached) Write(text []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.closed {
-		select {
-		case d.queue <- bytes.Clone(text):
-		default:
-		}
+	select {
+	case d.queue <- append([]byte{}, text...): // never nil
+	default:
 	}
 	return len(text), nil
 }
 
-// Close waits until everything is written, or until ctx ends. Later writes are dropped.
+// Close waits until everything is written, or until ctx ends.
 func (d *Detached) Close(ctx context.Context) error {
-	d.mu.Lock()
-	if !d.closed {
-		d.closed = true
-		close(d.queue)
+	select {
+	case d.queue <- nil:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	d.mu.Unlock()
 	select {
 	case <-d.done:
 		return nil
 	case <-ctx.Done():
-		return errors.New("the output is not read")
+		return ctx.Err()
 	}
 }

@@ -18,27 +18,17 @@
 // Each line is a JSON object of log/slog: time, level, msg (the sentence of the text log), event, and keys that depend on
 // the event:
 //
-//	start               version, namespace, workload (null: none), selector, intervalSeconds, expectedSeconds, latestSeconds, limit
-//	versionPending      reason (why the version of the workload is not known yet)
-//	versionFound        version, selector
-//	versionSource       source (how the version was found); only with DEBUG
-//	podsAppeared        names (at most 20), pods (how many there are now)
-//	podsGone            names (at most 20), pods
-//	noPods
-//	crash               crashes (so far, of all containers), limit, crashed
-//	podFailed           pod, reason, message
-//	cannotStart         pod, container (null: the whole pod), reason, message
-//	notObserved         pod, node (which has stopped reporting)
-//	omitted             lines (number of lines that were omitted because a check had too many of one kind)
-//	checkFailed         error, failures (in a row), retrySeconds, giveUpSeconds
-//	checksRecovered     failures, unobservedSeconds
-//	check               check (its number), pods, ran, crashes, notReady, cannotStart, tookSeconds, final; only with DEBUG
-//	logLines            pod, container, log
-//	crashedContainer    crashed
-//	summary             checks, failedChecks, pods, elapsedSeconds, longestGapSeconds
-//	configurationError
-//	verdict             verdict, exitCode, crashes, limit; always the last line
-//	warning, advice, info, debug
+//	start                   version, namespace, workload (null: none), selector, limit
+//	podsAppeared, podsGone  pods (how many there are now)
+//	crash                   crashes (so far, of all containers), limit, crashed (as in containers of [JSONLine])
+//	podFailed               pod, reason, message
+//	cannotStart             pod, container (null: the whole pod), reason, message
+//	notObserved             pod, node (which has stopped reporting)
+//	checkFailed             error
+//	check                   check (its number); only with DEBUG
+//	logLines                pod, container, log
+//	verdict                 verdict, exitCode, crashes, limit; always the last line
 //
-// crashed is an object with the same keys as those in containers of [JSONLine].
+// The other events have no keys: versionPending, versionFound, noPods, omitted (warnings, because a check had too many),
+// checksRecovered, configurationError, summary, advice, warning, info, debug.
 package report

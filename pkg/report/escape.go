@@ -13,16 +13,13 @@ import (
 func Escape(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
-		r, size := utf8.DecodeRuneInString(text)
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, text[0])
-		case strconv.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
+		_, size := utf8.DecodeRuneInString(text)
+		char := text[:size]
+		if char != `"` && char != `\` {
+			quoted := strconv.Quote(char)
+			char = quoted[1 : len(quoted)-1]
 		}
+		b.WriteString(char)
 		text = text[size:]
 	}
 	return b.String()
@@ -47,13 +44,10 @@ func escapeJSON(line []byte) []byte {
 // cut shortens a text to a number of bytes, between two characters.
 func cut(text string, most int) string {
 	const ellipsis = "…"
-	switch {
-	case len(text) <= most:
+	if len(text) <= most {
 		return text
-	case most < len(ellipsis):
-		return ""
 	}
-	end := most - len(ellipsis)
+	end := max(most-len(ellipsis), 0)
 	for end > 0 && !utf8.RuneStart(text[end]) {
 		end--
 	}

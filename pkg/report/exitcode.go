@@ -38,7 +38,7 @@ func Code(o runner.Outcome) int {
 	case runner.NotReady:
 		return 4
 	case runner.Interrupted:
-		if signal, ok := o.Signal.(syscall.Signal); ok && signal > 0 {
+		if signal, ok := o.Signal.(syscall.Signal); ok {
 			return 128 + int(signal)
 		}
 		return 128 + int(syscall.SIGTERM)

@@ -3,34 +3,12 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
-
-// Result is an outcome together with what the program knows about the run.
-type Result struct {
-	runner.Outcome
-	Namespace string // empty: unknown
-	Workload  string // such as deployment/shop; empty: none
-
-	// Errors are those of an invalid configuration, one sentence each. [Outcome.Err] may hold another error.
-	Errors []string
-}
-
-// reason is the sentence of the verdict, or all configuration errors.
-func (r Result) reason() string {
-	if len(r.Errors) > 0 {
-		return strings.Join(r.Errors, "; ")
-	}
-	return Reason(r.Outcome)
-}
-
-// limit is the crash limit. nil: unknown.
-func (r Result) limit() *int64 { return known(max(r.Plan.CrashLimit, 0)) }
 
 // jsonLine is the line on standard output. Crashes comes first, as in the container that crashcheck replaces. A nil pointer
 // is an unknown value.
@@ -90,7 +68,9 @@ func JSONLine(r Result) []byte {
 		Crashes: r.Crashes, Verdict: r.Verdict, Reason: cut(r.reason(), maxReason), Limit: r.limit(),
 		Checks: r.Checks, FailedChecks: r.FailedChecks, Pods: r.Pods,
 		Namespace: known(r.Namespace), Workload: known(r.Workload), Selector: known(r.Selector),
-		ElapsedSeconds: seconds(r.Elapsed), LongestGapSeconds: seconds(r.LongestGap),
+		ElapsedSeconds:    r.Elapsed.Round(time.Millisecond).Seconds(),
+		LongestGapSeconds: r.LongestGap.Round(time.Millisecond).Seconds(),
+
 		Containers: []jsonContainer{},
 	}
 	if r.Workload != "" {
@@ -121,9 +101,4 @@ func known[T comparable](value T) *T {
 		return nil
 	}
 	return &value
-}
-
-// seconds returns a time in seconds, rounded to milliseconds.
-func seconds(d time.Duration) float64 {
-	return math.Round(d.Seconds()*1000) / 1000
 }

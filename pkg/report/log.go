@@ -29,7 +29,14 @@ type Log struct {
 
 	plan     runner.Plan
 	timeline timeline
-	said     said
+
+	// What has been logged.
+
+	states    map[any]bool  // of pods, containers and the version
+	crashes   int64         // in total
+	warnings  int           // of the current check
+	failure   string        // the last warning about a failed check in this streak; empty: none
+	failureAt time.Duration // when it was logged, since the start of the run; 0: never
 }
 
 // NewLog returns a log that writes to w.
@@ -45,7 +52,7 @@ func NewLog(w io.Writer, opts LogOptions) *Log {
 	if opts.JSON {
 		handler = slog.NewJSONHandler(escapedLines{w}, &slog.HandlerOptions{Level: level})
 	}
-	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, said: said{before: map[any]bool{}}}
+	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, states: map[any]bool{}}
 }
 
 // escapedLines escapes what slog's JSON leaves unprintable.
@@ -60,10 +67,10 @@ func (e escapedLines) Write(line []byte) (int, error) {
 
 // say logs a sentence with its event, and in JSON with its facts (keys and values). It escapes every sentence.
 func (l *Log) say(level slog.Level, event, sentence string, facts ...any) {
-	if !l.json {
-		facts = nil
-	} else {
+	if l.json {
 		facts = append([]any{"event", event}, facts...)
+	} else {
+		facts = nil
 	}
 	l.logger.Log(context.Background(), level, Escape(sentence), facts...)
 }
@@ -94,8 +101,7 @@ func (l *Log) Start(version string, r Result) {
 	}
 	l.plan = plan
 	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s: watching %s in namespace %s", version, watched, r.Namespace),
-		"version", version, "namespace", r.Namespace, "workload", known(r.Workload), "selector", r.Selector, "intervalSeconds", plan.Interval.Seconds(),
-		"expectedSeconds", plan.Expected().Seconds(), "latestSeconds", plan.Latest().Seconds(), "limit", plan.CrashLimit)
+		"version", version, "namespace", r.Namespace, "workload", known(r.Workload), "selector", r.Selector, "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
 	if n := plan.CrashLoop(); plan.CrashLimit > n {
 		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d: it crashes about %d times in %s",
@@ -108,11 +114,8 @@ func (l *Log) Start(version string, r Result) {
 func schedule(plan runner.Plan) string {
 	now := time.Now()
 	text := fmt.Sprintf("every %s until %s", duration(plan.Interval), clock(now.Add(plan.Expected()), now))
-	switch {
-	case plan.Count == 1:
-		text = "once"
-	case plan.Count > 1:
-		text = fmt.Sprintf("%d times, %s", plan.Count, text)
+	if plan.Count > 0 {
+		text = fmt.Sprintf("%s, %s", choose(int(plan.Count), "once", fmt.Sprintf("%d times", plan.Count)), text)
 	}
 	if plan.Count > 0 && plan.MaxDuration > 0 {
 		text += ", for at most " + duration(plan.MaxDuration)
@@ -123,7 +126,6 @@ func schedule(plan runner.Plan) string {
 // LogLines logs the last lines of a crashed container's own log, each after a bar.
 func (l *Log) LogLines(pod, container string, log []byte) {
 	const maxLogLine = 1000 // bytes
-	l.said.logLines = true
 	text := strings.TrimRight(string(log), "\r\n")
 	heading := fmt.Sprintf("last log lines of %s/%s:", pod, container)
 	if l.json {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,24 +17,28 @@ import (
 func Reason(o runner.Outcome) string {
 	switch o.Verdict {
 	case runner.Pass:
-		return join(belowLimit(o), caveats(o)...)
+		return sentence(crashes(o), caveats(o))
 	case runner.Fail:
-		return join(crashes(o)+ofLimit(o), worst(o.Containers))
+		return sentence(crashes(o), worst(o.Containers))
 	case runner.NotReady:
-		if o.Cause == runner.NoneToJudge {
-			return join(belowLimit(o), "no pod that could be Ready remained at the final check")
-		}
-		return join(belowLimit(o), notReady(o.Last, o.Last.NotReady), notStarted(o.Last))
+		// Either a pod is not Ready, or no pod was left to judge.
+		which := cmp.Or(notReady(o.Last, o.Last.NotReady), "no pod that could be Ready remained at the final check")
+		return sentence(crashes(o), which, notStarted(o.Last))
 	case runner.Inconclusive:
-		return inconclusive(o)
+		if o.Crashes == 0 {
+			return inconclusive(o)
+		}
+		return sentence(inconclusive(o), crashes(o))
 	case runner.Interrupted:
 		return interrupted(o)
 	}
 	if o.Err != nil {
 		return o.Err.Error()
 	}
-	return "no verdict was reached"
+	return noVerdict
 }
+
+const noVerdict = "no verdict was reached"
 
 // inconclusive says what is missing for a verdict about the release, and why.
 func inconclusive(o runner.Outcome) string {
@@ -49,48 +54,45 @@ func inconclusive(o runner.Outcome) string {
 	case runner.NoVersion:
 		return "the version to check is not known: " + o.Version.Pending
 	case runner.Superseded:
-		return join(o.Last.Superseded, crashesSoFar(o))
+		return o.Last.Superseded
 	case runner.NeverMatched:
-		if o.Version.Name != "" { // then there is no name to mistype
-			return noMatch(o)
-		}
-		return noMatch(o) + ": check HASH (or SELECTOR) and NAMESPACE"
+		return noMatch(o)
 	case runner.NeverRan:
-		return join(neverRan(o), notStarted(o.Last), failed(o), crashesSoFar(o))
+		return sentence(neverRan(o), notStarted(o.Last), failed(o))
 	case runner.Gone:
-		return join(gone(o), notStarted(o.Last), failed(o), crashesSoFar(o))
+		return sentence(gone(o), notStarted(o.Last), failed(o))
 	case runner.Unreported:
-		return join(unreported(o.Last), crashesSoFar(o))
+		return unreported(o.Last)
 	}
-	return "no verdict was reached"
+	return noVerdict
 }
 
 // caveats says what is wrong with the pods although the verdict is a pass.
-func caveats(o runner.Outcome) []string {
+func caveats(o runner.Outcome) string {
 	t := o.Last
 	switch {
 	case o.MostPods == 0:
-		return []string{noMatch(o)}
+		return noMatch(o)
 	case t.Present == 0 && t.Active == 0:
-		return []string{gone(o)}
+		return gone(o)
 	}
 	explained := slices.Clone(t.NotRun)
 	for _, u := range t.Unreported {
 		explained = append(explained, u.Pod)
 	}
 	others := slices.DeleteFunc(slices.Clone(t.NotReady), func(pod string) bool { return slices.Contains(explained, pod) })
-	return withoutEmpty(notStarted(t), unreported(t), notReady(t, others))
+	return sentence(notStarted(t), unreported(t), notReady(t, others))
 }
 
-// The functions below return parts of sentences. A part that does not apply is empty.
-
-func join(first string, others ...string) string {
-	return strings.Join(withoutEmpty(append([]string{first}, others...)...), "; ")
+func interrupted(o runner.Outcome) string {
+	if o.Checks == 0 {
+		return fmt.Sprintf("%v before the first successful check", o.Err)
+	}
+	return sentence(fmt.Sprintf("%v after %s, before a verdict was reached", o.Err, duration(o.Elapsed)), crashes(o))
 }
 
-func withoutEmpty(parts ...string) []string {
-	return slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-}
+// sentence joins parts of a sentence. The functions below return such parts. A part that does not apply is empty.
+func sentence(parts ...string) string { return joined("; ", parts...) }
 
 // crashes says how many crashes were counted, in how many pods, and how many of them may have happened before the run.
 func crashes(o runner.Outcome) string {
@@ -103,23 +105,15 @@ func crashes(o runner.Outcome) string {
 		text += fmt.Sprintf(" in %d of %s", len(pods), count(o.Pods, "pod"))
 	}
 	if o.AtStart > 0 {
-		text += fmt.Sprintf(" (%d found at the first check)", o.AtStart)
+		text += fmt.Sprintf(" (%d %s)", o.AtStart, foundAtStart)
 	}
-	return text
-}
-
-func ofLimit(o runner.Outcome) string { return fmt.Sprintf(", limit %d", o.Plan.CrashLimit) }
-
-func belowLimit(o runner.Outcome) string {
-	return crashes(o) + " within " + duration(o.Elapsed) + ofLimit(o)
-}
-
-func crashesSoFar(o runner.Outcome) string {
-	if o.Crashes == 0 {
-		return ""
+	if o.Verdict == runner.Pass || o.Verdict == runner.NotReady { // until the end of the window
+		text += " within " + duration(o.Elapsed)
 	}
-	return crashes(o) + ofLimit(o)
+	return fmt.Sprintf("%s, limit %d", text, o.Plan.CrashLimit)
 }
+
+const foundAtStart = "found at the first check"
 
 // worst returns the name of the container that crashed most.
 func worst(crashed []checker.ContainerCrashes) string {
@@ -131,26 +125,11 @@ func worst(crashed []checker.ContainerCrashes) string {
 }
 
 func unobserved(o runner.Outcome) string {
-	failures, grace := count(o.Failures, "failure"), duration(o.Plan.APIGrace)
+	when := "not observed in the last " + duration(o.Elapsed-o.LastSuccess)
 	if o.Checks == 0 || o.Last.Version.Pending != "" {
-		return fmt.Sprintf("the pods were never observed (%s in %s, API_GRACE %s): %v", failures, duration(o.Elapsed), grace, o.Err)
+		when = "never observed, in " + duration(o.Elapsed)
 	}
-	return fmt.Sprintf("the pods were not observed in the last %s (%s, API_GRACE %s; before that %s): %v",
-		duration(o.Elapsed-o.LastSuccess), failures, grace, crashes(o)+ofLimit(o), o.Err)
-}
-
-func interrupted(o runner.Outcome) string {
-	by := "ended"
-	switch {
-	case o.Signal != nil:
-		by = runner.SignalError{Signal: o.Signal}.Error()
-	case o.Err != nil:
-		by = "ended: " + o.Err.Error()
-	}
-	if o.Checks == 0 {
-		return by + " before the first successful check"
-	}
-	return join(fmt.Sprintf("%s after %s, before a verdict was reached", by, duration(o.Elapsed)), crashes(o)+ofLimit(o))
+	return fmt.Sprintf("the pods were %s (%s, API_GRACE %s): %v", when, count(o.Failures, "failure"), duration(o.Plan.APIGrace), o.Err)
 }
 
 func noMatch(o runner.Outcome) string { return "no pod matched " + o.Selector }
@@ -191,7 +170,7 @@ func notStarted(t checker.Tally) string {
 
 // cannotStart explains why a container, or a whole pod, cannot start.
 func cannotStart(c checker.CannotStart) string {
-	return name(c.Pod, c.Container, "") + " cannot start" + reasonAndMessage(c.Reason, c.Message)
+	return stateOf(name(c.Pod, c.Container, "")+" cannot start", c.Reason, c.Message)
 }
 
 // failed describes the pod that failed last, if the final check listed a failed one.
@@ -203,16 +182,12 @@ func failed(o runner.Outcome) string {
 }
 
 func podFailed(f checker.PodFailure) string {
-	return "pod " + f.Pod + " failed" + reasonAndMessage(f.Reason, f.Message)
+	return stateOf("pod "+f.Pod+" failed", f.Reason, f.Message)
 }
 
-// reasonAndMessage returns what the API server says about a state, after colons.
-func reasonAndMessage(reason, message string) string {
-	var text string
-	for _, part := range withoutEmpty(reason, strings.TrimRight(message, ". \n")) {
-		text += ": " + part
-	}
-	return text
+// stateOf adds to a state what the API server says about it.
+func stateOf(state, reason, message string) string {
+	return joined(": ", state, reason, strings.TrimRight(message, ". \n"))
 }
 
 // unreported names the nodes that have stopped reporting.

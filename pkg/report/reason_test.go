@@ -25,7 +25,6 @@ func TestReason(t *testing.T) {
 		want   string
 	}{
 		{"pass", outcome(runner.Pass, ""), nil, "no crashes within 5m1s, limit 5"},
-		{"pass with crashes", outcome(runner.Pass, "", oom), nil, "3 crashes in 1 of 3 pods within 5m1s, limit 5"},
 		{"pass with crashes that were there at the start", outcome(runner.Pass, "", panicked), func(o *runner.Outcome) { o.AtStart = 1 },
 			"1 crash in 1 of 3 pods (1 found at the first check) within 5m1s, limit 5"},
 		{"pass without any pod (MIN_PODS=0)", outcome(runner.Pass, ""), func(o *runner.Outcome) { o.MostPods, o.Last = 0, checker.Tally{} },
@@ -44,8 +43,6 @@ func TestReason(t *testing.T) {
 		}, "no crashes within 5m1s, limit 5; the node of 1 of 3 pods has stopped reporting: node-1; 1 of 3 pods was not Ready at the final check: web-2"},
 
 		{"fail", outcome(runner.Fail, "", oom, panicked), nil, "4 crashes in 2 of 3 pods, limit 5; worst: web-6fd8d747-abcde/app (3 crashes, exit code 137, signal 9 (OOMKilled))"},
-		{"fail at the first check", outcome(runner.Fail, "", panicked), func(o *runner.Outcome) { o.AtStart = 1 },
-			"1 crash in 1 of 3 pods (1 found at the first check), limit 5; worst: web-6fd8d747-fghij/proxy (sidecar) (1 crash, exit code 2)"},
 		{"fail by an eviction", outcome(runner.Fail, "", evicted), nil, "1 crash in 1 of 3 pods, limit 5; worst: pod web-6fd8d747-klmno (1 crash, Evicted)"},
 
 		{"not ready", outcome(runner.NotReady, runner.PodsNotReady), func(o *runner.Outcome) { o.Last.NotReady = []string{"web-1", "web-2"} },
@@ -53,12 +50,9 @@ func TestReason(t *testing.T) {
 		{"not ready, because a container cannot start", outcome(runner.NotReady, runner.PodsNotReady), func(o *runner.Outcome) {
 			o.Last.NotReady, o.Last.CannotStart = []string{"web-1"}, []checker.CannotStart{imagePull}
 		}, `no crashes within 5m1s, limit 5; 1 of 2 pods was not Ready at the final check: web-1; web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2"`},
-		{"many that are not ready", outcome(runner.NotReady, runner.PodsNotReady), func(o *runner.Outcome) {
-			o.Last.Active, o.Last.NotReady = 9, []string{"web-1", "web-2", "web-3", "web-4", "web-5"}
-		}, "no crashes within 5m1s, limit 5; 5 of 9 pods were not Ready at the final check: web-1, web-2, web-3 and 2 more"},
 		{"none that could be ready", outcome(runner.NotReady, runner.NoneToJudge), nil, "no crashes within 5m1s, limit 5; no pod that could be Ready remained at the final check"},
 
-		{"never matched", outcome(runner.Inconclusive, runner.NeverMatched), nil, "no pod matched pod-template-hash=6fd8d747: check HASH (or SELECTOR) and NAMESPACE"},
+		{"never matched", outcome(runner.Inconclusive, runner.NeverMatched), nil, "no pod matched pod-template-hash=6fd8d747"},
 		{"never ran: an image cannot be pulled", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) {
 			o.MostRan, o.Last = 0, checker.Tally{Pods: 2, Active: 2, NotRun: []string{"web-1", "web-2"}, CannotStart: []checker.CannotStart{imagePull, unschedulable}}
 		}, `no pod ran; web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2" (and 1 more)`},
@@ -94,22 +88,20 @@ func TestReason(t *testing.T) {
 		{"rejected", outcome(runner.Inconclusive, runner.Rejected), func(o *runner.Outcome) { o.Err = errors.New("400 Bad Request") }, "the API server rejects the request: 400 Bad Request"},
 		{"denied", outcome(runner.Inconclusive, runner.Denied), func(o *runner.Outcome) { o.Err = errDenied }, "the API server denies access: 403 Forbidden: pods is forbidden"},
 		{"never observed", outcome(runner.Inconclusive, runner.Unobserved), func(o *runner.Outcome) { o.Err, o.Checks, o.Failures = errRefused, 0, 12 },
-			"the pods were never observed (12 failures in 5m1s, API_GRACE 1m): " + errRefused.Error()},
+			"the pods were never observed, in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
 		{"never observed: the version was not known before", outcome(runner.Inconclusive, runner.Unobserved), func(o *runner.Outcome) {
 			o.Err, o.Failures, o.Last = errRefused, 12, checker.Tally{Version: checker.Version{Pending: "deployment shop is paused"}}
-		}, "the pods were never observed (12 failures in 5m1s, API_GRACE 1m): " + errRefused.Error()},
+		}, "the pods were never observed, in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
 		{"no longer observed", outcome(runner.Inconclusive, runner.Unobserved, oom), func(o *runner.Outcome) { o.Err, o.LastSuccess, o.Failures = errRefused, 4*time.Minute, 1 },
-			"the pods were not observed in the last 1m1s (1 failure, API_GRACE 1m; before that 3 crashes in 1 of 3 pods, limit 5): " + errRefused.Error()},
+			"the pods were not observed in the last 1m1s (1 failure, API_GRACE 1m): " + errRefused.Error() + "; 3 crashes in 1 of 3 pods, limit 5"},
 		{"inconclusive for an unknown cause", outcome(runner.Inconclusive, ""), nil, "no verdict was reached"},
 
-		{"interrupted by a signal", outcome(runner.Interrupted, ""), func(o *runner.Outcome) {
-			o.Signal, o.Err = syscall.SIGTERM, runner.SignalError{Signal: syscall.SIGTERM}
-		},
+		{"interrupted by a signal", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Err = runner.SignalError{Signal: syscall.SIGTERM} },
 			"ended by SIGTERM after 5m1s, before a verdict was reached; no crashes, limit 5"},
-		{"interrupted before the first check", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Signal, o.Checks = syscall.SIGINT, 0 },
+		{"interrupted before the first check", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Err, o.Checks = runner.SignalError{Signal: syscall.SIGINT}, 0 },
 			"ended by SIGINT before the first successful check"},
 		{"interrupted by a program", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Err = errors.New("context canceled") },
-			"ended: context canceled after 5m1s, before a verdict was reached; no crashes, limit 5"},
+			"context canceled after 5m1s, before a verdict was reached; no crashes, limit 5"},
 
 		{"invalid", runner.Outcome{Verdict: runner.Invalid, Err: errors.New("no cluster")}, nil, "no cluster"},
 		{"no verdict at all", runner.Outcome{}, nil, "no verdict was reached"},

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -26,21 +27,21 @@ func TerminationMessage(r Result) string {
 	for _, c := range r.Containers {
 		entries = append(entries, summarize(c))
 	}
-	var b strings.Builder
-	b.WriteString(cut(Escape(verdictWord(r)+": "+shortReason(r)), maxVerdict))
+	message := cut(Escape(verdictWord(r)+": "+r.shortReason()), maxVerdict)
 	for i, text := range entries {
-		entry, more := "\n- "+cut(Escape(text), maxEntry), fmt.Sprintf("\nand %d more", len(entries)-i)
-		room := maxTermination - b.Len()
-		if i < len(entries)-1 {
-			room -= len(more)
+		entry := "\n- " + cut(Escape(text), maxEntry)
+		more := fmt.Sprintf("\nand %d more", len(entries)-i)
+		if len(message)+len(entry)+len(more) > maxTermination {
+			return message + more
 		}
-		if len(entry) > room {
-			b.WriteString(more)
-			break
-		}
-		b.WriteString(entry)
+		message += entry
 	}
-	return b.String()
+	return message
+}
+
+// verdictWord is the verdict in capitals.
+func verdictWord(r Result) string {
+	return strings.ToUpper(strings.ReplaceAll(string(r.Verdict), "_", " "))
 }
 
 // WriteTerminationMessage writes to a container's termination log if it exists. It does not create the file.
@@ -52,9 +53,7 @@ func WriteTerminationMessage(path string, r Result) error {
 	}
 	if err == nil {
 		_, err = file.WriteString(TerminationMessage(r))
-		if closeErr := file.Close(); err == nil {
-			err = closeErr
-		}
+		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("write the termination message: %w", err)

@@ -1,12 +1,20 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 )
+
+// joined joins the parts that are not empty.
+func joined(separator string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), separator)
+}
 
 // count returns a number with its noun: "no crashes", "1 crash", "2 crashes".
 func count[N int | int64](n N, noun string) string {
@@ -82,6 +90,19 @@ func clock(at, now time.Time) string {
 	return at.Local().Format("2006-01-02 15:04")
 }
 
+// summarize describes a crashed container.
+func summarize(c checker.ContainerCrashes) string {
+	return fmt.Sprintf("%s: %s, last: %s", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), explain(c.Kind, c.Termination))
+}
+
+// explain adds to a termination the container's message, or otherwise the usual meaning of the termination.
+func explain(kind checker.Kind, t *checker.Termination) string {
+	if t == nil {
+		return termination(kind, t)
+	}
+	return joined(": ", termination(kind, t), cmp.Or(gist(t.Message), meanings[t.Reason], meanings[strconv.Itoa(int(t.ExitCode))]))
+}
+
 // termination says how a container terminated, such as "exit code 137 (OOMKilled)", or why a pod failed.
 func termination(kind checker.Kind, t *checker.Termination) string {
 	if kind == checker.Pod && t != nil {
@@ -90,67 +111,34 @@ func termination(kind checker.Kind, t *checker.Termination) string {
 	return t.String()
 }
 
-// explain adds to a termination the container's message, or otherwise the usual meaning of the termination.
-func explain(kind checker.Kind, t *checker.Termination) string {
-	text := termination(kind, t)
-	if t == nil {
-		return text
-	}
-	if message := gist(t.Message); message != "" {
-		return text + ": " + message
-	}
-	if meaning := meaning(kind, t); meaning != "" {
-		return text + ": " + meaning
-	}
-	return text
-}
+// meanings explains reasons and exit codes of terminations.
+var meanings = map[string]string{
+	"Completed":               "exited without an error, but is restarted",
+	"OOMKilled":               "exceeded its memory limit, or the node ran out of memory",
+	"ContainerStatusUnknown":  "the node lost track of the container",
+	"RestartingAllContainers": "a restart rule restarted all containers of the pod",
 
-// summarize describes a crashed container.
-func summarize(c checker.ContainerCrashes) string {
-	return fmt.Sprintf("%s: %s, last: %s", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), explain(c.Kind, c.Termination))
+	"126": "command is not executable",
+	"127": "command not found",
+	"128": "container could not be started",
+	"134": "aborted (SIGABRT)",
+	"137": "killed (SIGKILL), for example by a failed liveness probe or the node",
+	"139": "segmentation fault (SIGSEGV)",
+	"143": "terminated (SIGTERM), for example by a failed liveness probe",
 }
-
-func meaning(kind checker.Kind, t *checker.Termination) string {
-	if kind == checker.Pod || kind == checker.Init && t.ExitCode == 0 { // an init container has completed, and had to run again
-		return ""
-	}
-	if text, ok := reasonMeanings[t.Reason]; ok {
-		return text
-	}
-	return exitCodeMeanings[t.ExitCode]
-}
-
-var (
-	reasonMeanings = map[string]string{
-		"OOMKilled":               "exceeded its memory limit, or the node ran out of memory",
-		"ContainerStatusUnknown":  "the node lost track of the container",
-		"RestartingAllContainers": "a restart rule restarted all containers of the pod",
-	}
-	exitCodeMeanings = map[int32]string{
-		0:   "exited without an error, but should keep running",
-		1:   "application error",
-		2:   "application error, such as a Go panic",
-		126: "command is not executable",
-		127: "command not found",
-		128: "container could not be started",
-		134: "aborted (SIGABRT)",
-		137: "killed (SIGKILL), for example by a failed liveness probe or the node",
-		139: "segmentation fault (SIGSEGV)",
-		143: "terminated (SIGTERM), for example by a failed liveness probe",
-	}
-)
 
 // gist returns the most informative line of a termination message: the panic of a Go program, or otherwise the last line
 // that is not part of a stack trace (the lines of a stack trace are indented).
 func gist(message string) string {
 	const most = 200 // bytes
 	var best string
-	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {
-		switch text := strings.TrimSpace(line); {
-		case strings.HasPrefix(line, "panic: "), strings.HasPrefix(line, "fatal error: "):
+	for line := range strings.Lines(message) {
+		text := strings.TrimSpace(line)
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
 			return cut(text, most)
-		case text == "":
-		case best == "", line[0] != ' ' && line[0] != '\t':
+		}
+		indented := line[0] == ' ' || line[0] == '\t'
+		if text != "" && (best == "" || !indented) {
 			best = text
 		}
 	}

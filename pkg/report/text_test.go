@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
-	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
 func TestExplain(t *testing.T) {
@@ -16,25 +15,13 @@ func TestExplain(t *testing.T) {
 		want string
 	}{
 		{checker.Main, nil, "exit code unknown"},
-		{checker.Main, &checker.Termination{ExitCode: 137, Signal: 9, Reason: "OOMKilled"}, "exit code 137, signal 9 (OOMKilled): exceeded its memory limit, or the node ran out of memory"},
+		{checker.Pod, nil, "exit code unknown"},
 		{checker.Main, &checker.Termination{ExitCode: 1, Reason: "OOMKilled"}, "exit code 1 (OOMKilled): exceeded its memory limit, or the node ran out of memory"},
 		{checker.Main, &checker.Termination{ExitCode: 137, Reason: "ContainerStatusUnknown"}, "exit code 137 (ContainerStatusUnknown): the node lost track of the container"},
-		{checker.Init, &checker.Termination{ExitCode: 137, Reason: "RestartingAllContainers"}, "exit code 137 (RestartingAllContainers): a restart rule restarted all containers of the pod"},
 		{checker.Main, &checker.Termination{ExitCode: 137, Reason: "Error"}, "exit code 137: killed (SIGKILL), for example by a failed liveness probe or the node"},
-		{checker.Main, &checker.Termination{ExitCode: 0, Reason: "Completed"}, "exit code 0 (Completed): exited without an error, but should keep running"},
-		{checker.Sidecar, &checker.Termination{ExitCode: 0, Reason: "Completed"}, "exit code 0 (Completed): exited without an error, but should keep running"},
-		{checker.Init, &checker.Termination{ExitCode: 0, Reason: "Completed"}, "exit code 0 (Completed)"},
-		{checker.Main, &checker.Termination{ExitCode: 1, Reason: "Error"}, "exit code 1: application error"},
-		{checker.Main, &checker.Termination{ExitCode: 1, Reason: "Error", Message: "out of luck\n"}, "exit code 1: out of luck"},
-		{checker.Main, &checker.Termination{ExitCode: 2, Reason: "Error"}, "exit code 2: application error, such as a Go panic"},
-		{checker.Main, &checker.Termination{ExitCode: 126}, "exit code 126: command is not executable"},
-		{checker.Main, &checker.Termination{ExitCode: 127}, "exit code 127: command not found"},
-		{checker.Main, &checker.Termination{ExitCode: 128, Reason: "StartError"}, "exit code 128 (StartError): container could not be started"},
-		{checker.Main, &checker.Termination{ExitCode: 134}, "exit code 134: aborted (SIGABRT)"},
-		{checker.Main, &checker.Termination{ExitCode: 139}, "exit code 139: segmentation fault (SIGSEGV)"},
-		{checker.Main, &checker.Termination{ExitCode: 143}, "exit code 143: terminated (SIGTERM), for example by a failed liveness probe"},
-		{checker.Main, &checker.Termination{ExitCode: 255}, "exit code 255"},
-		{checker.Main, &checker.Termination{ExitCode: -1}, "exit code -1"},
+		{checker.Main, &checker.Termination{ExitCode: 137, Reason: "Error", Message: "out of luck\n"}, "exit code 137: out of luck"},
+		{checker.Main, &checker.Termination{ExitCode: 0, Reason: "Completed"}, "exit code 0 (Completed): exited without an error, but is restarted"},
+		{checker.Main, &checker.Termination{ExitCode: 3, Reason: "Error"}, "exit code 3"},
 		{checker.Pod, &checker.Termination{Reason: "Evicted", Message: "Pod ephemeral local storage usage exceeds"}, "Evicted: Pod ephemeral local storage usage exceeds"},
 		{checker.Pod, &checker.Termination{Reason: "Evicted"}, "Evicted"},
 	} {
@@ -46,9 +33,7 @@ func TestExplain(t *testing.T) {
 
 func TestGist(t *testing.T) {
 	for _, test := range []struct{ claim, message, want string }{
-		{"nothing", "", ""},
 		{"blank lines are skipped", "\n \r\n\t\n", ""},
-		{"a single line", "  out of luck \n", "out of luck"},
 		{"most programs print the error last", "starting\nlistening\nfatal: no such table\n\n", "fatal: no such table"},
 		{"Go prints a panic before its stack", "starting\npanic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:5 +0x18\nexit status 2\n", "panic: boom"},
 		{"the Go runtime's own errors", "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\n", "fatal error: all goroutines are asleep - deadlock!"},
@@ -109,41 +94,29 @@ func TestClock(t *testing.T) {
 }
 
 func TestTimeline(t *testing.T) {
-	checked := func(at time.Duration, crashes ...int64) runner.Event {
-		var tally checker.Tally
-		for _, n := range crashes {
-			tally.New = append(tally.New, checker.Crash{New: n})
-		}
-		return runner.Checked{Elapsed: at, Tally: tally}
-	}
-	failed := func(at time.Duration) runner.Event { return runner.CheckFailed{Elapsed: at} }
 	const s = time.Second
+	none := func(*timeline) {}
 	for _, test := range []struct {
 		claim   string
-		events  []runner.Event
+		record  func(*timeline)
 		elapsed time.Duration
 		want    string
 	}{
-		{"a run without crashes or failures has none", []runner.Event{checked(0), checked(5 * s)}, 5 * s, ""},
-		{"no events at all", nil, 0, ""},
-		{"crashes are shown where they were seen", []runner.Event{checked(0, 1), checked(2*s, 2, 1), checked(4 * s)}, 4 * s, "1.3.. (1s"},
-		{"more than nine are a plus", []runner.Event{checked(0, 9), checked(s, 9, 1)}, s, "9+ (1s"},
-		{"a gap lasts from the last success to the next", []runner.Event{checked(0), checked(s), failed(2 * s), failed(3 * s), checked(4 * s), checked(5 * s)}, 6 * s, "..???.. (1s"},
-		{"a gap shorter than a character is shown", []runner.Event{checked(10 * s / 10), failed(12 * s / 10), checked(14 * s / 10)}, 3 * s, ".?.. (1s"},
-		{"a run that never observed anything", []runner.Event{failed(s), failed(2 * s)}, 3 * s, "???? (1s"},
-		{"a run that ends in a gap", []runner.Event{checked(0), checked(s), failed(2 * s)}, 4 * s, "..??? (1s"},
-		{"crashes that show after a gap are shown", []runner.Event{checked(s), failed(2 * s), checked(3*s, 1)}, 4 * s, "..?1. (1s"},
-		{"a second for each of the 40 characters", []runner.Event{checked(0, 1), checked(39*s, 1)}, 39 * s, "1" + strings.Repeat(".", 38) + "1 (1s"},
-		{"one second more halves the number of characters", []runner.Event{checked(0, 1), checked(s, 2), checked(40*s, 1)}, 40 * s, "3" + strings.Repeat(".", 19) + "1 (2s"},
-		{"a gap stays when characters are merged", []runner.Event{checked(2 * s), failed(5 * s / 2), checked(3 * s)}, 79 * s, ".?" + strings.Repeat(".", 38) + " (2s"},
-		{"a run of days", []runner.Event{checked(0, 1), checked(7*24*time.Hour, 1)}, 7 * 24 * time.Hour, "1" + strings.Repeat(".", 35) + "1 (4h33m4s"},
-		{"crashes at the very end are shown", []runner.Event{checked(0), checked(3*s, 1)}, 2 * s, "...1 (1s"},
+		{"a run without crashes or gaps has none", none, 5 * s, ""},
+		{"crashes are shown where they were seen", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(2*s, 2); l.addCrashes(2*s, 1) }, 4 * s, "1.3.. (1s"},
+		{"more than nine are a plus", func(l *timeline) { l.addCrashes(0, 9); l.addCrashes(s, 10) }, s, "9+ (1s"},
+		{"a gap lasts from the last success to the next", func(l *timeline) { l.addGap(s, 3*s) }, 5 * s, ".???.. (1s"},
+		{"a gap shorter than a character is shown", func(l *timeline) { l.addGap(s+1, s+2) }, 3 * s, ".?.. (1s"},
+		{"crashes that show after a gap are shown", func(l *timeline) { l.addGap(0, 2*s); l.addCrashes(2*s, 1) }, 2 * s, "??1 (1s"},
+		{"a second for each of the 40 characters", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(39*s, 1) }, 39 * s, "1" + strings.Repeat(".", 38) + "1 (1s"},
+		{"one second more halves the number of characters", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(s, 2); l.addCrashes(40*s, 1) }, 40 * s, "3" + strings.Repeat(".", 19) + "1 (2s"},
+		{"a gap stays when characters are merged", func(l *timeline) { l.addGap(2*s, 3*s) }, 79 * s, ".?" + strings.Repeat(".", 38) + " (2s"},
+		{"a gap that merges characters", func(l *timeline) { l.addGap(36*s, 40*s) }, 41 * s, strings.Repeat(".", 18) + "??? (2s"},
+		{"a run of days", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(7*24*time.Hour, 1) }, 7 * 24 * time.Hour, "1" + strings.Repeat(".", 35) + "1 (4h33m4s"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			var line timeline
-			for _, event := range test.events {
-				line.observe(event)
-			}
+			test.record(&line)
 			want := test.want
 			if want != "" {
 				want = "timeline: " + want + " per character; digit or +: crashes, ?: not observed)\n"

@@ -165,7 +165,7 @@ func bodyRows() []row {
 		row{
 			fault: "restartCount falls: earlier crashes still count", settings: []string{"DURATION=20s"},
 			prepare: func(b *bench) { b.server.SetPods(restarted("a", 2)) },
-			during:  func(b *bench) { b.untilLogged("crashes 2/3"); b.server.SetPods(restarted("a", 1)) },
+			during:  func(b *bench) { b.untilLogged("crash 2/3"); b.server.SetPods(restarted("a", 1)) },
 			verdict: "fail", exit: 1, says: "FAIL .*: 3 crashes", check: crashes(3),
 		},
 	)
