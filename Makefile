@@ -39,12 +39,12 @@ suites: ## run the suites that test the binary, the manifests and the documentat
 	cd test/suites && $(GO) test -timeout 15m ./...
 
 .PHONY: readme
-readme: ## follow the README: run its commands in a fresh clone
-	$(GO) run ./test/readme
+readme: ## run the commands of the README in a copy of the work tree
+	$(GO) run ./test/readme commands
 
 .PHONY: library
 library: ## use the packages from another module, as the README shows
-	$(GO) run ./test/library
+	$(GO) run ./test/readme example
 
 # The wrapper starts the emulator, so binfmt_misc does not need an entry for it.
 .PHONY: arm64
@@ -118,13 +118,10 @@ lint: ## check every module (gofmt, go vet, staticcheck, go.mod) and the GitHub 
 
 .PHONY: docs
 docs: VERSION = v0.1.0
-docs: build ## update the generated parts of the documentation: picture, tables, summaries
-	$(GO) build -o bin/demo ./test/demo
-	cd test/suites && $(GO) run ./picture -demo ../../bin/demo -crashcheck ../../bin/crashcheck ../demo/failing-run.svg
-	bin/demo -crashcheck bin/crashcheck > bin/demo.txt
+docs: build ## update the generated parts of the documentation: a log, tables, summaries
+	$(GO) run ./test/demo -crashcheck bin/crashcheck > bin/demo.txt
 	cd test/suites/faults && $(GO) test -count=1 -run '^TestFaults$$' -timeout 15m -args -summary | grep '^|' > ../../../bin/faults.md
-	cd test/suites && $(GO) run ./docs ../../README.md demo=../../bin/demo.txt bench=../bench/SUMMARY.md
-	cd test/suites && $(GO) run ./docs ../../docs/reliability.md faults=../../bin/faults.md
+	cd test/suites && $(GO) run ./docs
 
 .PHONY: size
 size: ## check that the binary for linux/amd64 stays below 15 MB

@@ -31,8 +31,8 @@ func scenarios() []scenario {
 			verdict:  "pass", exitCode: 0,
 		},
 		{
-			// The README's picture shows this run. Its window is the shortest one in which a single pod whose container
-			// crashes immediately can reach the limit too, so that the log has no warning about that.
+			// README.md shows this run. Its window is the shortest one in which a single pod whose container crashes
+			// immediately can reach the limit too, so that the log has no warning about that.
 			title:    "a release that crashes again and again",
 			release:  release("7f5b9c6d48", crashes),
 			settings: []string{"HASH=7f5b9c6d48", "INTERVAL=1", "DURATION=30", "CRASH_LIMIT=4"},

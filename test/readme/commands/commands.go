@@ -7,7 +7,7 @@ package commands
 import (
 	"fmt"
 	"os"
-	"strings"
+	"regexp"
 )
 
 // WithoutCluster are the blocks of README.md that need no cluster, in reading order. test/readme runs them.
@@ -21,39 +21,29 @@ var NeedACluster = []string{
 	"Exit codes",
 }
 
+// headingOrBlock matches whole blocks, so that a comment in one of them is not a heading.
+var headingOrBlock = regexp.MustCompile("(?ms)^#+ ([^\n]+)$|^```(\\w*)\n(.*?)^```$")
+
 // Read returns the blocks of a Markdown file by name.
 func Read(path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the commands: %w", err)
 	}
-	return blocks(string(text)), nil
-}
-
-func blocks(markdown string) map[string]string {
 	blocks := map[string]string{}
-	heading, number, open := "", 0, false
-	var block, fence string
-	for line := range strings.Lines(markdown) {
-		text := strings.TrimSpace(line)
-		switch {
-		case open && text == "```":
-			if fence == "sh" {
-				number++
-				name := heading
-				if number > 1 {
-					name = fmt.Sprintf("%s %d", heading, number)
-				}
-				blocks[name] = block
+	heading, number := "", 0
+	for _, match := range headingOrBlock.FindAllStringSubmatch(string(text), -1) {
+		switch title, language, block := match[1], match[2], match[3]; {
+		case title != "":
+			heading, number = title, 0
+		case language == "sh":
+			number++
+			name := heading
+			if number > 1 {
+				name = fmt.Sprintf("%s %d", heading, number)
 			}
-			open = false
-		case open:
-			block += line
-		case strings.HasPrefix(text, "```"):
-			open, fence, block = true, strings.TrimPrefix(text, "```"), ""
-		case strings.HasPrefix(line, "#"):
-			heading, number = strings.TrimSpace(strings.TrimLeft(text, "#")), 0
+			blocks[name] = block
 		}
 	}
-	return blocks
+	return blocks, nil
 }

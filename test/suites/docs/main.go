@@ -1,95 +1,97 @@
-// Docs writes the parts of a page that are generated: the tables of the variables and of the exit codes from the code,
-// and other blocks from files that other commands have printed.
+// Docs writes the parts of the documentation that are generated: the tables of the variables and of the exit codes from
+// the code, and other blocks from files that other commands have printed.
 //
-//	go run ./docs README.md demo=bin/demo.txt bench=test/bench/SUMMARY.md
+//	go run ./docs
 //
 // Each block is between two comments, such as <!-- variables:begin --> and <!-- variables:end -->; the text between
-// them is replaced. The tables are written wherever a page has their comments. A test fails when a page is out of date.
+// them is replaced. A test fails when a page is out of date.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/crashcheck/crashcheck/pkg/config"
 	"github.com/crashcheck/crashcheck/pkg/report"
 )
 
+// A block is a generated part of a page.
+type block struct {
+	page, name string
+	source     string // a file that content gets; empty: none
+	content    func(source string) string
+}
+
+var blocks = []block{
+	{"README.md", "failing run", "bin/demo.txt", failingRun},
+	{"README.md", "demo", "bin/demo.txt", summary},
+	{"README.md", "variables", "", variables},
+	{"README.md", "exit codes", "", exitCodes},
+	{"README.md", "bench", "test/bench/SUMMARY.md", unchanged},
+	{"docs/reliability.md", "faults", "bin/faults.md", unchanged},
+}
+
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./docs PAGE.md [BLOCK=FILE]...")
-		os.Exit(2)
-	}
-	if err := update(os.Args[1], os.Args[2:]...); err != nil {
-		fmt.Fprintln(os.Stderr, "docs:", err)
-		os.Exit(1)
+	for _, b := range blocks {
+		if err := b.update("../.."); err != nil {
+			fmt.Fprintln(os.Stderr, "docs:", err)
+			os.Exit(1)
+		}
 	}
 }
 
-// update writes the tables of a page, and the blocks whose content is in other files.
-func update(path string, blocks ...string) error {
-	page, err := os.ReadFile(path)
+func (b block) update(root string) error {
+	_, updated, err := b.apply(root)
 	if err != nil {
 		return err
 	}
-	updated, err := withTables(string(page))
-	for _, block := range blocks {
-		if err != nil {
-			break
-		}
-		name, file, _ := strings.Cut(block, "=")
-		content, readErr := os.ReadFile(file)
-		if readErr != nil {
-			return readErr
-		}
-		if name == "demo" {
-			content = []byte(summary(string(content)))
-		}
-		updated, err = withBlock(updated, name, string(content))
-	}
-	if err != nil || updated == string(page) {
-		return err
-	}
-	return os.WriteFile(path, []byte(updated), 0o644)
+	return os.WriteFile(filepath.Join(root, b.page), []byte(updated), 0o644)
 }
 
-// withTables returns the page with the current content of each table that it has.
-func withTables(page string) (string, error) {
-	for name, table := range map[string]func() string{"variables": variables, "exit codes": exitCodes} {
-		if !strings.Contains(page, "<!-- "+name+":") {
-			continue
-		}
-		var err error
-		if page, err = withBlock(page, name, table()); err != nil {
-			return "", err
+// apply returns the page as it is, and with the current content between the comments that begin and end the block.
+func (b block) apply(root string) (page, updated string, err error) {
+	text, err := os.ReadFile(filepath.Join(root, b.page))
+	if err != nil {
+		return "", "", err
+	}
+	var source []byte
+	if b.source != "" {
+		if source, err = os.ReadFile(filepath.Join(root, b.source)); err != nil {
+			return "", "", err
 		}
 	}
-	return page, nil
-}
-
-// withBlock returns the page with this content between the comments that begin and end the block.
-func withBlock(page, name, content string) (string, error) {
-	begin, end := "<!-- "+name+":begin -->\n", "<!-- "+name+":end -->\n"
+	page = string(text)
+	begin, end := "<!-- "+b.name+":begin -->\n", "<!-- "+b.name+":end -->\n"
 	before, rest, begins := strings.Cut(page, begin)
 	_, after, ends := strings.Cut(rest, end)
 	if !begins || !ends {
-		return "", fmt.Errorf("there is no %q with %q after it, each on a line of its own", strings.TrimSpace(begin), strings.TrimSpace(end))
+		return "", "", fmt.Errorf("%s has no %s with %s after it", b.page, strings.TrimSpace(begin), strings.TrimSpace(end))
 	}
-	return before + begin + content + end + after, nil
+	return page, before + begin + b.content(string(source)) + end + after, nil
 }
 
-// summary returns the end of the demo's output, a table of expected and actual results, as a block of code.
-func summary(output string) string {
-	table := output[strings.LastIndex(output, "\nRUN ")+1:]
-	var b strings.Builder
-	for line := range strings.Lines(table) {
-		b.WriteString(strings.TrimSpace(line) + "\n")
-	}
-	return "```console\n" + b.String() + "```\n"
+func unchanged(source string) string { return source }
+
+// failingRun returns the log of the demo's second run, with times as a terminal shows them.
+func failingRun(demo string) string {
+	_, run, _ := strings.Cut(demo, "\n2. ")
+	_, run, _ = strings.Cut(run, "\n$ ")
+	log, _, _ := strings.Cut(run, "\n{")
+	date := regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)Z`)
+	return "```console\n$ " + date.ReplaceAllString(log, "$1") + "\n```\n"
 }
 
-func variables() string {
+// summary returns the end of the demo's output, a table of expected and actual results.
+func summary(demo string) string {
+	_, table, _ := strings.Cut(demo, "\nRUN ")
+	lines := regexp.MustCompile(` +\n`).ReplaceAllString("RUN "+table, "\n")
+	return "```console\n" + lines + "```\n"
+}
+
+func variables(string) string {
 	var b strings.Builder
 	b.WriteString("| variable | meaning | default |\n|---|---|---|\n")
 	for _, v := range config.Variables {
@@ -98,7 +100,7 @@ func variables() string {
 	return b.String()
 }
 
-func exitCodes() string {
+func exitCodes(string) string {
 	var b strings.Builder
 	b.WriteString("| exit code | verdict | when | what to do |\n|---|---|---|---|\n")
 	for _, e := range report.ExitCodes {
