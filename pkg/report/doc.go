@@ -15,8 +15,8 @@
 //
 // # The JSON log
 //
-// Each line is a JSON object of log/slog: time, level, msg (the sentence of the text log), event, and keys that depend on
-// the event:
+// Each line is a JSON object of log/slog: time, level, msg (the sentence of the text log), and for some lines event and
+// keys that depend on it:
 //
 //	start                   version, namespace, workload (null: none), selector, limit
 //	podsAppeared, podsGone  pods (how many there are now)
@@ -25,10 +25,8 @@
 //	cannotStart             pod, container (null: the whole pod), reason, message
 //	notObserved             pod, node (which has stopped reporting)
 //	checkFailed             error
-//	check                   check (its number); only with DEBUG
+//	checksRecovered
 //	logLines                pod, container, log
+//	configurationError
 //	verdict                 verdict, exitCode, crashes, limit; always the last line
-//
-// The other events have no keys: versionPending, versionFound, noPods, omitted (warnings, because a check had too many),
-// checksRecovered, configurationError, summary, advice, warning, info, debug.
 package report

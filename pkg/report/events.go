@@ -36,15 +36,14 @@ func (l *Log) checked(e runner.Checked) {
 	l.logVersion(t.Version)
 	l.logPods(e)
 	l.logWarnings(e)
-	l.say(slog.LevelDebug, "check", fmt.Sprintf("check %d: %s (%d have run), %d/%d crashes, %d not Ready, %d cannot start, took %s",
-		e.Number, count(t.Pods, "pod"), t.Ran, t.Crashes, l.plan.CrashLimit, len(t.NotReady), len(t.CannotStart), duration(e.Took)),
-		"check", e.Number)
+	l.Debug(fmt.Sprintf("check %d: %s (%d have run), %d/%d crashes, %d not Ready, %d cannot start, took %s",
+		e.Number, count(t.Pods, "pod"), t.Ran, t.Crashes, l.plan.CrashLimit, len(t.NotReady), len(t.CannotStart), duration(e.Took)))
 }
 
 // isNew reports whether a state has not been logged before.
 func (l *Log) isNew(state any) bool {
-	known := l.states[state]
-	l.states[state] = true
+	known := l.states.Has(state)
+	l.states.Insert(state)
 	return !known
 }
 
@@ -52,9 +51,9 @@ func (l *Log) isNew(state any) bool {
 func (l *Log) logVersion(v checker.Version) {
 	switch {
 	case v.Pending != "" && l.isNew(v.Pending):
-		l.say(slog.LevelWarn, "versionPending", "the version to check is not known yet: "+v.Pending)
+		l.Warn("the version to check is not known yet: " + v.Pending)
 	case v.Name != "" && l.isNew(v.Name):
-		l.say(slog.LevelInfo, "versionFound", fmt.Sprintf("checking version %s: pods with %s", v.Name, v.Selector))
+		l.Info(fmt.Sprintf("checking version %s: pods with %s", v.Name, v.Selector))
 		l.Debug("version " + v.Name + " comes from " + v.Source)
 	}
 }
@@ -63,17 +62,17 @@ func (l *Log) logVersion(v checker.Version) {
 func (l *Log) logPods(e runner.Checked) {
 	t := e.Tally
 	if e.Number == 1 && t.Pods == 0 && t.Version.Pending == "" && t.Version.Aborted == "" {
-		l.say(slog.LevelWarn, "noPods", "no pods match yet")
+		l.Warn("no pods match yet")
 	}
 	if n := len(t.Appeared); n > 0 {
 		sentence := count(n, "new pod")
 		if e.Number == 1 {
 			sentence = count(n, "pod") + " found"
 		}
-		l.say(slog.LevelInfo, "podsAppeared", sentence+": "+names(t.Appeared), "pods", t.Pods)
+		l.say(slog.LevelInfo, sentence+": "+names(t.Appeared), "event", "podsAppeared", "pods", t.Pods)
 	}
 	if n := len(t.Gone); n > 0 {
-		l.say(slog.LevelInfo, "podsGone", fmt.Sprintf("%s gone (crashes still count): %s", count(n, "pod"), names(t.Gone)), "pods", t.Pods)
+		l.say(slog.LevelInfo, fmt.Sprintf("%s gone (crashes still count): %s", count(n, "pod"), names(t.Gone)), "event", "podsGone", "pods", t.Pods)
 	}
 }
 
@@ -85,28 +84,31 @@ func (l *Log) logWarnings(e runner.Checked) {
 	}
 	for _, f := range e.Tally.Failed {
 		if !f.Crash { // a crash is logged as such
-			l.warn("podFailed", podFailed(f)+" (not counted as a crash)", "pod", f.Pod, "reason", f.Reason, "message", f.Message)
+			l.warn(podFailed(f)+" (not counted as a crash)", "event", "podFailed",
+				"pod", f.Pod, "reason", f.Reason, "message", f.Message)
 		}
 	}
 	for _, c := range e.Tally.CannotStart {
 		if l.isNew([3]string{c.Pod, c.Container, c.Reason}) { // the message may change all the time
-			l.warn("cannotStart", cannotStart(c), "pod", c.Pod, "container", known(c.Container), "reason", c.Reason, "message", c.Message)
+			l.warn(cannotStart(c), "event", "cannotStart",
+				"pod", c.Pod, "container", known(c.Container), "reason", c.Reason, "message", c.Message)
 		}
 	}
 	for _, u := range e.Tally.Unreported {
 		if l.isNew(u) {
-			l.warn("notObserved", fmt.Sprintf("pod %s is not observed: node %s has stopped reporting", u.Pod, u.Node), "pod", u.Pod, "node", u.Node)
+			l.warn(fmt.Sprintf("pod %s is not observed: node %s has stopped reporting", u.Pod, u.Node), "event", "notObserved",
+				"pod", u.Pod, "node", u.Node)
 		}
 	}
 	if more := l.warnings - maxWarnings; more > 0 {
-		l.say(slog.LevelWarn, "omitted", fmt.Sprintf("%s omitted: a check logs at most %d", count(more, "more warning"), maxWarnings))
+		l.Warn(fmt.Sprintf("%s omitted: a check logs at most %d", count(more, "more warning"), maxWarnings))
 	}
 }
 
 // warn logs a warning about one pod or container, unless the check has too many.
-func (l *Log) warn(event, sentence string, facts ...any) {
+func (l *Log) warn(sentence string, facts ...any) {
 	if l.warnings++; l.warnings <= maxWarnings {
-		l.say(slog.LevelWarn, event, sentence, facts...)
+		l.say(slog.LevelWarn, sentence, facts...)
 	}
 }
 
@@ -121,8 +123,8 @@ func (l *Log) crashed(e runner.Checked, c checker.Crash) {
 		how += " (" + foundAtStart + ")"
 	}
 	all := checker.ContainerCrashes{Pod: c.Pod, Container: c.Container, Kind: c.Kind, Crashes: c.Crashes, Termination: c.Termination}
-	l.warn("crash", fmt.Sprintf("crash %d/%d: %s: %s", l.crashes, l.plan.CrashLimit, name(c.Pod, c.Container, c.Kind), how),
-		"crashes", l.crashes, "limit", l.plan.CrashLimit, "crashed", newJSONContainer(all))
+	l.warn(fmt.Sprintf("crash %d/%d: %s: %s", l.crashes, l.plan.CrashLimit, name(c.Pod, c.Container, c.Kind), how),
+		"event", "crash", "crashes", l.crashes, "limit", l.plan.CrashLimit, "crashed", newJSONContainer(all))
 }
 
 // checkFailed logs an error as a warning if the last warning was about a different error, at most once in warnEvery.
@@ -133,11 +135,7 @@ func (l *Log) checkFailed(e runner.CheckFailed) {
 		level = slog.LevelWarn
 		l.failure, l.failureAt = text, e.Elapsed
 	}
-	retry := "retrying for up to " + duration(e.GiveUpIn)
-	if e.GiveUpIn <= 0 {
-		retry = "retrying once, because API_GRACE has passed"
-	}
-	l.say(level, "checkFailed", fmt.Sprintf("check failed, %s: %s", retry, text), "error", text)
+	l.say(level, fmt.Sprintf("check failed, retrying for up to %s: %s", duration(e.GiveUpIn), text), "event", "checkFailed", "error", text)
 }
 
 func (l *Log) recovered(e runner.Checked) {
@@ -147,6 +145,6 @@ func (l *Log) recovered(e runner.Checked) {
 		level = slog.LevelDebug // there was no warning
 	}
 	l.failure = ""
-	l.say(level, "checksRecovered", fmt.Sprintf("checks succeed again after %s; pods were not observed for %s",
-		count(e.Failures, "failure"), duration(e.Unobserved)))
+	l.say(level, fmt.Sprintf("checks succeed again after %s; pods were not observed for %s", count(e.Failures, "failure"), duration(e.Unobserved)),
+		"event", "checksRecovered")
 }

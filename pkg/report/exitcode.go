@@ -22,9 +22,10 @@ var ExitCodes = []ExitCode{
 	{runner.Inconclusive, "3", "the release could not be observed (API server unreachable, access denied), never ran, is gone, or was superseded",
 		"do not promote; fix the cause that the reason names (permissions, network, HASH, NAMESPACE, an image), then run it again"},
 	{runner.NotReady, "4", "REQUIRE_READY is on, and a pod was not Ready at the final check", "do not promote; kubectl describe pod shows why the pod is not Ready"},
-	{runner.Interrupted, "128+n", "signal n ended the run before a verdict was reached (143: SIGTERM, 130: SIGINT)",
-		"do not promote; find out what ended the run (a deleted Job, its deadline, an eviction), then run it again"},
+	{runner.Interrupted, "128+n", "signal n ended the run before a verdict was reached (143: SIGTERM, 130: SIGINT)", interruptedRemedy},
 }
+
+const interruptedRemedy = "do not promote; find out what ended the run (a deleted Job, its deadline, an eviction), then run it again"
 
 // Code returns the exit code of an outcome.
 func Code(o runner.Outcome) int {

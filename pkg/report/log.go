@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lmittmann/tint"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
@@ -32,7 +33,7 @@ type Log struct {
 
 	// What has been logged.
 
-	states    map[any]bool  // of pods, containers and the version
+	states    sets.Set[any] // of pods, containers and the version
 	crashes   int64         // in total
 	warnings  int           // of the current check
 	failure   string        // the last warning about a failed check in this streak; empty: none
@@ -52,7 +53,7 @@ func NewLog(w io.Writer, opts LogOptions) *Log {
 	if opts.JSON {
 		handler = slog.NewJSONHandler(escapedLines{w}, &slog.HandlerOptions{Level: level})
 	}
-	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, states: map[any]bool{}}
+	return &Log{logger: slog.New(handler), out: w, json: opts.JSON, states: sets.New[any]()}
 }
 
 // escapedLines escapes what slog's JSON leaves unprintable.
@@ -65,11 +66,9 @@ func (e escapedLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// say logs a sentence with its event, and in JSON with its facts (keys and values). It escapes every sentence.
-func (l *Log) say(level slog.Level, event, sentence string, facts ...any) {
-	if l.json {
-		facts = append([]any{"event", event}, facts...)
-	} else {
+// say logs a sentence, and in JSON its facts (keys and values). It escapes every sentence.
+func (l *Log) say(level slog.Level, sentence string, facts ...any) {
+	if !l.json {
 		facts = nil
 	}
 	l.logger.Log(context.Background(), level, Escape(sentence), facts...)
@@ -77,19 +76,19 @@ func (l *Log) say(level slog.Level, event, sentence string, facts ...any) {
 
 // print writes text for people, without a time. The JSON log does not have it.
 func (l *Log) print(text string) {
-	if !l.json && text != "" {
+	if !l.json {
 		_, _ = io.WriteString(l.out, text)
 	}
 }
 
 // Warn logs a warning.
-func (l *Log) Warn(sentence string) { l.say(slog.LevelWarn, "warning", sentence) }
+func (l *Log) Warn(sentence string) { l.say(slog.LevelWarn, sentence) }
 
 // Info logs information.
-func (l *Log) Info(sentence string) { l.say(slog.LevelInfo, "info", sentence) }
+func (l *Log) Info(sentence string) { l.say(slog.LevelInfo, sentence) }
 
 // Debug logs information that helps to find errors in the setup.
-func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, "debug", sentence) }
+func (l *Log) Debug(sentence string) { l.say(slog.LevelDebug, sentence) }
 
 // Start logs what is checked, how, and until when. It warns if one crash-looping pod cannot reach the limit. The pods are
 // those of a workload, or, if that is empty, those that the selector matches. Of the outcome in r, only the plan has to be
@@ -100,8 +99,8 @@ func (l *Log) Start(version string, r Result) {
 		watched = "pods with " + r.Selector
 	}
 	l.plan = plan
-	l.say(slog.LevelInfo, "start", fmt.Sprintf("crashcheck %s: watching %s in namespace %s", version, watched, r.Namespace),
-		"version", version, "namespace", r.Namespace, "workload", known(r.Workload), "selector", r.Selector, "limit", plan.CrashLimit)
+	l.say(slog.LevelInfo, fmt.Sprintf("crashcheck %s: watching %s in namespace %s", version, watched, r.Namespace),
+		"event", "start", "version", version, "namespace", r.Namespace, "workload", known(r.Workload), "selector", r.Selector, "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
 	if n := plan.CrashLoop(); plan.CrashLimit > n {
 		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d: it crashes about %d times in %s",
@@ -129,7 +128,7 @@ func (l *Log) LogLines(pod, container string, log []byte) {
 	text := strings.TrimRight(string(log), "\r\n")
 	heading := fmt.Sprintf("last log lines of %s/%s:", pod, container)
 	if l.json {
-		l.say(slog.LevelInfo, "logLines", heading, "pod", pod, "container", container, "log", text)
+		l.say(slog.LevelInfo, heading, "event", "logLines", "pod", pod, "container", container, "log", text)
 		return
 	}
 	l.print(Escape(heading) + "\n")

@@ -61,10 +61,6 @@ func (p *Progress) Close() {
 // line returns the current line. The last column stays empty, because some terminals wrap there.
 func (p *Progress) line() string {
 	plan, tally := p.result.Plan, p.last.Tally
-	checks := count(p.last.Number, "check")
-	if plan.Count > 0 {
-		checks = fmt.Sprintf("check %d/%d", p.last.Number, plan.Count)
-	}
 	left := ""
 	if d := plan.Expected() - p.elapsed; d > 0 {
 		left = duration(d.Round(time.Second)) + " left"
@@ -72,6 +68,6 @@ func (p *Progress) line() string {
 	text := joined(", ",
 		strings.TrimSpace(p.result.Workload+" "+tally.Version.Name),
 		fmt.Sprintf("crashes %d/%d", tally.Crashes, plan.CrashLimit),
-		left, checks, count(tally.Pods, "pod"))
+		left, count(p.last.Number, "check"), count(tally.Pods, "pod"))
 	return cut(text, p.width()-1)
 }

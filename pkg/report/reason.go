@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/crashcheck/crashcheck/pkg/checker"
 	"github.com/crashcheck/crashcheck/pkg/runner"
@@ -76,11 +77,11 @@ func caveats(o runner.Outcome) string {
 	case t.Present == 0 && t.Active == 0:
 		return gone(o)
 	}
-	explained := slices.Clone(t.NotRun)
+	explained := sets.New(t.NotRun...)
 	for _, u := range t.Unreported {
-		explained = append(explained, u.Pod)
+		explained.Insert(u.Pod)
 	}
-	others := slices.DeleteFunc(slices.Clone(t.NotReady), func(pod string) bool { return slices.Contains(explained, pod) })
+	others := slices.DeleteFunc(slices.Clone(t.NotReady), explained.Has)
 	return sentence(notStarted(t), unreported(t), notReady(t, others))
 }
 
@@ -97,9 +98,9 @@ func sentence(parts ...string) string { return joined("; ", parts...) }
 // crashes says how many crashes were counted, in how many pods, and how many of them may have happened before the run.
 func crashes(o runner.Outcome) string {
 	text := count(o.Crashes, "crash")
-	pods := map[types.UID]bool{}
+	pods := sets.New[types.UID]()
 	for _, c := range o.Containers {
-		pods[c.UID] = true
+		pods.Insert(c.UID)
 	}
 	if len(pods) > 0 {
 		text += fmt.Sprintf(" in %d of %s", len(pods), count(o.Pods, "pod"))
@@ -192,17 +193,15 @@ func stateOf(state, reason, message string) string {
 
 // unreported names the nodes that have stopped reporting.
 func unreported(t checker.Tally) string {
-	var nodes []string
+	nodes := sets.New[string]()
 	for _, u := range t.Unreported {
-		if !slices.Contains(nodes, u.Node) {
-			nodes = append(nodes, u.Node)
-		}
+		nodes.Insert(u.Node)
 	}
 	if len(nodes) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("the %s of %d of %s %s stopped reporting: %s", choose(len(nodes), "node", "nodes"),
-		len(t.Unreported), count(t.Active, "pod"), choose(len(nodes), "has", "have"), names(nodes))
+		len(t.Unreported), count(t.Active, "pod"), choose(len(nodes), "has", "have"), names(sets.List(nodes)))
 }
 
 func notReady(t checker.Tally, pods []string) string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 func (l *Log) Close(r Result) {
 	if len(r.Errors) > 1 {
 		for _, err := range r.Errors {
-			l.say(slog.LevelError, "configurationError", err)
+			l.say(slog.LevelError, err, "event", "configurationError")
 		}
 	}
 	if r.Verdict != runner.Invalid {
@@ -29,10 +28,10 @@ func (l *Log) Close(r Result) {
 		if r.FailedChecks > 0 {
 			summary += ", " + count(r.FailedChecks, "failed attempt")
 		}
-		l.say(slog.LevelInfo, "summary", summary)
+		l.Info(summary)
 	}
 	if sentence := advice(r); sentence != "" {
-		l.say(slog.LevelInfo, "advice", sentence)
+		l.Info(sentence)
 	}
 	level := slog.LevelError
 	switch {
@@ -41,8 +40,8 @@ func (l *Log) Close(r Result) {
 	case r.Verdict == runner.Pass:
 		level = slog.LevelInfo
 	}
-	l.say(level, "verdict", fmt.Sprintf("%s (exit code %d): %s", verdictWord(r), Code(r.Outcome), r.shortReason()),
-		"verdict", r.Verdict, "exitCode", Code(r.Outcome), "crashes", r.Crashes, "limit", r.limit())
+	l.say(level, fmt.Sprintf("%s (exit code %d): %s", verdictWord(r), Code(r.Outcome), r.shortReason()),
+		"event", "verdict", "verdict", r.Verdict, "exitCode", Code(r.Outcome), "crashes", r.Crashes, "limit", r.limit())
 }
 
 // table lists the containers with the most crashes. The longest columns are the last ones.
@@ -75,17 +74,13 @@ func table(r Result) string {
 
 // advice says what to do next, and which command shows details.
 func advice(r Result) string {
-	const doNotPromote = noVerdict + ": do not promote"
 	switch r.Verdict {
 	case runner.Fail, runner.NotReady:
 		return details(r)
 	case runner.Inconclusive:
-		return doNotPromote + "; " + details(r)
+		return noVerdict + ": do not promote; " + details(r)
 	case runner.Interrupted:
-		if r.Signal == syscall.SIGTERM {
-			return doNotPromote + "; causes of SIGTERM: the Job was deleted or exceeded its deadline, or the node was drained"
-		}
-		return doNotPromote
+		return noVerdict + ": " + interruptedRemedy
 	}
 	return ""
 }
