@@ -69,5 +69,5 @@ func (p *Progress) line() string {
 		strings.TrimSpace(p.result.Workload+" "+tally.Version.Name),
 		fmt.Sprintf("crashes %d/%d", tally.Crashes, plan.CrashLimit),
 		left, count(p.last.Number, "check"), count(tally.Pods, "pod"))
-	return cut(text, p.width()-1)
+	return cut(Escape(text), p.width()-1)
 }

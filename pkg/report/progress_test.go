@@ -37,8 +37,8 @@ func TestProgressLine(t *testing.T) {
 		{"at the end", planned(fiveMinutes), 200, progressEvent(61, 5*time.Minute, 4, 3), "crashes 4/5, 61 checks, 3 pods"},
 		{"while checks fail", planned(fiveMinutes), 200, runner.CheckFailed{Elapsed: 10 * time.Second}, "crashes 0/5, 4m50s left, no checks, no pods"},
 		{"with COUNT", planned(fourChecks), 200, progressEvent(2, time.Second, 0, 1), "crashes 0/1, 29s left, 2 checks, 1 pod"},
-		{"with a workload", ofWorkload, 200, runner.Checked{Number: 1, Elapsed: 4 * time.Minute, Tally: checker.Tally{Version: checker.Version{Name: "6fd8d747"}}},
-			"deployment/shop 6fd8d747, crashes 0/5, 1m left, 1 check, no pods"},
+		{"with a workload", ofWorkload, 200, runner.Checked{Number: 1, Elapsed: 4 * time.Minute, Tally: checker.Tally{Version: checker.Version{Name: "6fd8\n47"}}},
+			`deployment/shop 6fd8\n47, crashes 0/5, 1m left, 1 check, no pods`},
 		{"the last column of a terminal stays free", planned(fiveMinutes), 32, progressEvent(15, 5*time.Minute, 2, 30), "crashes 2/5, 15 checks, 30 pods"},
 		{"a narrower terminal", planned(fiveMinutes), 31, progressEvent(15, 5*time.Minute, 2, 30), "crashes 2/5, 15 checks, 30 …"},
 	} {
