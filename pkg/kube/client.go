@@ -60,15 +60,6 @@ type request struct {
 	accept      string // media types
 }
 
-// path returns the elements of the request's path.
-func (r request) path(namespace string) []string {
-	group := []string{"apis", r.resource.Group}
-	if r.resource.Group == "" {
-		group = []string{"api"}
-	}
-	return append(group, r.resource.Version, "namespaces", namespace, r.resource.Resource, r.name, r.subresource)
-}
-
 // get makes a request and returns the response if its status is 200. The caller closes its body, and reading it ends when
 // ctx ends.
 func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
@@ -76,7 +67,11 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 		// The name becomes a part of the path, where "" or ".." would name another resource.
 		return nil, fmt.Errorf("invalid name %q in %s: %s", r.name, r.resource.Resource, strings.Join(problems, "; "))
 	}
-	address := c.server.JoinPath(r.path(c.namespace)...)
+	api := "apis"
+	if r.resource.Group == "" {
+		api = "api"
+	}
+	address := c.server.JoinPath(api, r.resource.Group, r.resource.Version, "namespaces", c.namespace, r.resource.Resource, r.name, r.subresource)
 	address.RawQuery, address.Fragment = r.query.Encode(), ""
 	httpRequest, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
@@ -86,19 +81,19 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 
 	// A credential plugin or a token file may not respond, and the context does not cancel either of them.
 	response, err := within(ctx, func() (*http.Response, error) { return c.http.Do(httpRequest) })
-	if err != nil {
+	switch {
+	case err != nil:
 		err = requestError(address.Host, err)
-	} else if response.StatusCode != http.StatusOK {
-		defer response.Body.Close()
+	case response.StatusCode != http.StatusOK:
 		err = c.statusError(r, response)
+		response.Body.Close()
+	default:
+		return response, nil
 	}
-	if err != nil && ctx.Err() != nil { // whatever it interrupted
+	if ctx.Err() != nil { // whatever it interrupted
 		err = fmt.Errorf("request to %s: %w", address.Host, context.Cause(ctx))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return response, nil
+	return nil, err
 }
 
 // requestError shortens the error of a request that received no response: it removes the URL, and repetitions of the

@@ -259,6 +259,25 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// cancelling is a body that ends its request's context when it is read.
+type cancelling struct{ cancel context.CancelCauseFunc }
+
+func (c cancelling) Read([]byte) (int, error) { c.cancel(errSIGTERM); return 0, errors.New("broken") }
+func (c cancelling) Close() error             { return nil }
+
+func (c cancelling) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 500, Body: c}, nil
+}
+
+func TestAContextThatEndsInTheBodyOfAnErrorIsTheCause(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	client := newClient(t, &rest.Config{Host: "http://127.0.0.1:1"})
+	client.http.Transport = cancelling{cancel}
+	if err := client.List(ctx, selector, nil); !errors.Is(err, errSIGTERM) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestAServerThatDoesNotListenIsNamed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -76,6 +76,7 @@ func TestTheVersionOfADeployment(t *testing.T) {
 		"a hash in the Deployment's own template":   {edits{"spec.template.metadata.labels.pod-template-hash": "x"}, sets{newSet}, "new", ""},
 		"of two, the oldest":                        {nil, sets{newSet, replicaSet("u1", "older", 1, "shop:2")}, "older", ""},
 		"of two of the same second, the first name": {nil, sets{newSet, replicaSet("u1", "first", 2, "shop:2")}, "first", ""},
+		"of as many as a list may have":             {nil, append(make(sets, maxObjects-1), newSet), "new", ""},
 		"paused, with its ReplicaSet":               {paused, sets{oldSet, newSet}, "new", ""},
 		"paused, without its ReplicaSet":            {paused, sets{oldSet}, "", noRule},
 		"no ReplicaSet":                             {nil, nil, "", none},

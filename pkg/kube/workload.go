@@ -63,7 +63,7 @@ func (w *Workload) Resolve(ctx context.Context) (Version, error) {
 		return Version{}, context.Cause(ctx)
 	}
 	second, err := w.resolve(ctx)
-	if err == nil && second.Pending == "" && (second.Name != first.Name || second.Aborted != first.Aborted) {
+	if err == nil && second.Pending == "" && second.Name != first.Name {
 		return pending("the status of %s is changing", w.title()), nil
 	}
 	return second, err

@@ -319,7 +319,7 @@ func TestAnInvalidResponseAboutAWorkloadIsAnError(t *testing.T) {
 			row{"one ReplicaSet", ok(`{"kind":"ReplicaSet","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"}}`), `kind "ReplicaSet"`},
 			row{"no resourceVersion", changed(list, `"resourceVersion":"9"`, `"x":"9"`), "invalid ReplicaSetList: no metadata.resourceVersion"},
 			row{"a continue token", changed(list, `"resourceVersion":"9"`, `"resourceVersion":"9","continue":"next"`), "incomplete ReplicaSetList"},
-			row{"too many objects", changed(list, `"items":[`, `"items":[`+strings.Repeat("{},", maxObjects)), "invalid ReplicaSetList: more than 2000 objects"},
+			row{"too many objects", changed(list, `"items":[`, `"items":[`+strings.Repeat("{},", maxObjects-1)), "invalid ReplicaSetList: more than 2000 objects"},
 			row{"items not a list", ok(`{"kind":"ReplicaSetList","apiVersion":"apps/v1","metadata":{"resourceVersion":"1"},"items":{}}`), "invalid ReplicaSetList: json: cannot unmarshal object"},
 			row{"404", notFound, "list replicasets: 404 Not Found"},
 			row{"403", status(403, ""), rule("replicasets", "list")},
