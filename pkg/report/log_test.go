@@ -195,7 +195,7 @@ func TestStartSaysUntilWhen(t *testing.T) {
 		{"checks that are counted", runner.Plan{Interval: 5 * s, Count: 10, CrashLimit: 3}, "INF checking 10 times, every 5s until 00:00:45; fails at 3 crashes\n"},
 		{"with an upper bound", runner.Plan{Interval: 5 * s, Count: 10, MaxDuration: 120 * s, CrashLimit: 3}, "INF checking 10 times, every 5s until 00:00:45, for at most 2m; fails at 3 crashes\n"},
 		{"a long window has a date", runner.Plan{Interval: 60 * s, Duration: 48 * time.Hour, CrashLimit: 1}, "INF checking every 1m until 2000-01-03 00:00; fails at 1 crash\n"},
-		{"a limit that one pod can reach", runner.Plan{Interval: s, Duration: 10 * s, CrashLimit: 3}, "INF checking every 1s until 00:00:10; fails at 3 crashes\n"},
+		{"an upper bound is only for COUNT", runner.Plan{Interval: s, Duration: 10 * s, MaxDuration: 5 * s, CrashLimit: 3}, "INF checking every 1s until 00:00:10; fails at 3 crashes\n"},
 		{"a limit that one pod cannot reach", runner.Plan{Interval: s, Duration: 10 * s, CrashLimit: 4}, "INF checking every 1s until 00:00:10; fails at 4 crashes\n" +
 			"WRN one crash-looping pod cannot reach CRASH_LIMIT 4: it crashes about 3 times in 10s\n" +
 			"WRN this assumes the default back-off; nodes can have a shorter one (maxContainerRestartPeriod)\n"},

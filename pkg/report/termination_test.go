@@ -49,7 +49,11 @@ func TestTerminationMessage(t *testing.T) {
 }
 
 func TestTerminationMessageNeverExceeds2000Bytes(t *testing.T) {
-	for _, message := range []string{"short", strings.Repeat("€ ", 250), strings.Repeat("\x00", 512), strings.Repeat("x", 512)} {
+	messages := []string{strings.Repeat("€ ", 250), strings.Repeat("\x00", 512), strings.Repeat("x", 512)}
+	for size := range 30 {
+		messages = append(messages, strings.Repeat("x", size))
+	}
+	for _, message := range messages {
 		for _, reason := range []string{"why", strings.Repeat("é", 3000)} {
 			for n := range 40 {
 				r := failing(runner.Inconclusive, runner.Rejected, errors.New(reason))

@@ -110,7 +110,7 @@ func TestTimeline(t *testing.T) {
 		{"crashes that show after a gap are shown", func(l *timeline) { l.addGap(0, 2*s); l.addCrashes(2*s, 1) }, 2 * s, "??1 (1s"},
 		{"a second for each of the 40 characters", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(39*s, 1) }, 39 * s, "1" + strings.Repeat(".", 38) + "1 (1s"},
 		{"one second more halves the number of characters", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(s, 2); l.addCrashes(40*s, 1) }, 40 * s, "3" + strings.Repeat(".", 19) + "1 (2s"},
-		{"a gap stays when characters are merged", func(l *timeline) { l.addGap(2*s, 3*s) }, 79 * s, ".?" + strings.Repeat(".", 38) + " (2s"},
+		{"a gap stays when characters are merged", func(l *timeline) { l.addGap(2*s, 2*s) }, 79 * s, ".?" + strings.Repeat(".", 38) + " (2s"},
 		{"a gap that merges characters", func(l *timeline) { l.addGap(36*s, 40*s) }, 41 * s, strings.Repeat(".", 18) + "??? (2s"},
 		{"a run of days", func(l *timeline) { l.addCrashes(0, 1); l.addCrashes(7*24*time.Hour, 1) }, 7 * 24 * time.Hour, "1" + strings.Repeat(".", 35) + "1 (4h33m4s"},
 	} {
