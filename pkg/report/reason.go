@@ -128,7 +128,7 @@ func worst(crashed []checker.ContainerCrashes) string {
 func unobserved(o runner.Outcome) string {
 	when := "not observed in the last " + duration(o.Elapsed-o.LastSuccess)
 	if o.Checks == 0 || o.Last.Version.Pending != "" {
-		when = "never observed, in " + duration(o.Elapsed)
+		when = "never observed in " + duration(o.Elapsed)
 	}
 	return fmt.Sprintf("the pods were %s (%s, API_GRACE %s): %v", when, count(o.Failures, "failure"), duration(o.Plan.APIGrace), o.Err)
 }

@@ -88,10 +88,10 @@ func TestReason(t *testing.T) {
 		{"rejected", outcome(runner.Inconclusive, runner.Rejected), func(o *runner.Outcome) { o.Err = errors.New("400 Bad Request") }, "the API server rejects the request: 400 Bad Request"},
 		{"denied", outcome(runner.Inconclusive, runner.Denied), func(o *runner.Outcome) { o.Err = errDenied }, "the API server denies access: 403 Forbidden: pods is forbidden"},
 		{"never observed", outcome(runner.Inconclusive, runner.Unobserved), func(o *runner.Outcome) { o.Err, o.Checks, o.Failures = errRefused, 0, 12 },
-			"the pods were never observed, in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
+			"the pods were never observed in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
 		{"never observed: the version was not known before", outcome(runner.Inconclusive, runner.Unobserved), func(o *runner.Outcome) {
 			o.Err, o.Failures, o.Last = errRefused, 12, checker.Tally{Version: checker.Version{Pending: "deployment shop is paused"}}
-		}, "the pods were never observed, in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
+		}, "the pods were never observed in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
 		{"no longer observed", outcome(runner.Inconclusive, runner.Unobserved, oom), func(o *runner.Outcome) { o.Err, o.LastSuccess, o.Failures = errRefused, 4*time.Minute, 1 },
 			"the pods were not observed in the last 1m1s (1 failure, API_GRACE 1m): " + errRefused.Error() + "; 3 crashes in 1 of 3 pods, limit 5"},
 		{"inconclusive for an unknown cause", outcome(runner.Inconclusive, ""), nil, "no verdict was reached"},
