@@ -73,11 +73,14 @@ func (l *listReader) read(contentType string) error {
 	default:
 		err = fmt.Errorf("unsupported content type %q", contentType)
 	}
-	if err == io.EOF && l.body.n == 0 {
+	switch {
+	case err == io.EOF && l.body.n == 0:
 		err = errEmptyBody
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return fmt.Errorf("invalid PodList: %w", unexpected(err))
+		return fmt.Errorf("invalid PodList: %w", err)
 	}
 	return l.header.check("v1", "PodList")
 }
@@ -110,12 +113,4 @@ func (b *listBody) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
-}
-
-// unexpected turns io.EOF, where the response ended too early, into an error that says so.
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

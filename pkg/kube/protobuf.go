@@ -135,10 +135,7 @@ func (r *fieldReader) next() (number protowire.Number, length int64, err error) 
 		return 0, 0, fmt.Errorf("field %d has wire type %d", number, kind)
 	}
 	size, err := binary.ReadUvarint(r)
-	if err != nil {
-		return 0, 0, unexpected(err)
-	}
-	if r.left -= int64(size); size > math.MaxInt64 || r.left < 0 {
+	if r.left -= int64(size); err != nil || size > math.MaxInt64 || r.left < 0 {
 		return 0, 0, io.ErrUnexpectedEOF
 	}
 	return number, int64(size), nil
