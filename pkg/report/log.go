@@ -114,10 +114,10 @@ func schedule(plan runner.Plan) string {
 	now := time.Now()
 	text := fmt.Sprintf("every %s until %s", duration(plan.Interval), clock(now.Add(plan.Expected()), now))
 	if plan.Count > 0 {
-		text = fmt.Sprintf("%s, %s", choose(int(plan.Count), "once", fmt.Sprintf("%d times", plan.Count)), text)
-	}
-	if plan.Count > 0 && plan.MaxDuration > 0 {
-		text += ", for at most " + duration(plan.MaxDuration)
+		text += ", " + count(plan.Count, "check")
+		if plan.MaxDuration > 0 {
+			text += ", for at most " + duration(plan.MaxDuration)
+		}
 	}
 	return text
 }

@@ -116,7 +116,7 @@ func TestTheVersionOfAWorkloadIsNamedEverywhere(t *testing.T) {
 		log, selector, message string
 	}{
 		{"it becomes known", 4, `00:00:00 INF crashcheck v0.1.0: watching deployment/shop in namespace shop
-00:00:00 INF checking 4 times, every 5s until 00:00:15; fails at 2 crashes
+00:00:00 INF checking every 5s until 00:00:15, 4 checks; fails at 2 crashes
 00:00:00 WRN the version to check is not known yet: deployment shop is paused
 00:00:10 INF checking version 6fd8d747: pods with pod-template-hash=6fd8d747
 00:00:10 INF 2 new pods: web-6fd8d747-246vx, web-6fd8d747-4c5z2
@@ -125,7 +125,7 @@ func TestTheVersionOfAWorkloadIsNamedEverywhere(t *testing.T) {
 00:00:15 ERR INCONCLUSIVE (exit code 3): superseded by 7c9d8b6f55; checked 6fd8d747
 `, "pod-template-hash=6fd8d747", "INCONCLUSIVE: superseded by 7c9d8b6f55; checked 6fd8d747\n- checked version 6fd8d747 of deployment/shop"},
 		{"it does not", 2, `00:00:00 INF crashcheck v0.1.0: watching deployment/shop in namespace shop
-00:00:00 INF checking 2 times, every 5s until 00:00:05; fails at 2 crashes
+00:00:00 INF checking every 5s until 00:00:05, 2 checks; fails at 2 crashes
 00:00:00 WRN the version to check is not known yet: deployment shop is paused
 00:00:05 INF 2 checks in 5s, no pods seen
 00:00:05 INF no verdict was reached: do not promote; details: kubectl -n shop describe deployment/shop
