@@ -54,62 +54,52 @@ var (
 // found is a Version without its selector.
 type found struct{ name, source, pending, aborted string }
 
-func TestTheVersionOfADeployment(t *testing.T) {
-	const none = "deployment shop has no ReplicaSet with its pod template yet"
-	const noRule = "deployment shop is paused: no ReplicaSet has its pod template"
-	paused := edits{"spec.paused": true}
+func TestTheVersionInAList(t *testing.T) {
+	type sets = []appsv1.ReplicaSet
+	type revisions = []appsv1.ControllerRevision
 	uncontrolled := func(set *appsv1.ReplicaSet) { set.OwnerReferences = []metav1.OwnerReference{{UID: "u1"}} }
 	otherForm := func(set *appsv1.ReplicaSet) {
 		set.Spec.Template.Annotations = map[string]string{}
 		set.Spec.Template.Spec.Containers[0].Resources.Requests["cpu"] = resource.MustParse("1000m")
 	}
-	type sets = []appsv1.ReplicaSet
-	for claim, test := range map[string]struct {
-		edits   edits
-		sets    sets
-		name    string // of the version
-		pending string
-	}{
-		"the ReplicaSet with the same template":     {nil, sets{oldSet, newSet}, "new", ""},
-		"after a rollback, an old one":              {edits{"spec.template": shopTemplate("shop:1")}, sets{oldSet, newSet}, "old", ""},
-		"a template in another form is the same":    {nil, sets{replicaSet("u1", "new", 2, "shop:2", otherForm)}, "new", ""},
-		"a hash in the Deployment's own template":   {edits{"spec.template.metadata.labels.pod-template-hash": "x"}, sets{newSet}, "new", ""},
-		"of two, the oldest":                        {nil, sets{newSet, replicaSet("u1", "older", 1, "shop:2")}, "older", ""},
-		"of two of the same second, the first name": {nil, sets{newSet, replicaSet("u1", "first", 2, "shop:2")}, "first", ""},
-		"of as many as a list may have":             {nil, append(make(sets, maxObjects-1), newSet), "new", ""},
-		"paused, with its ReplicaSet":               {paused, sets{oldSet, newSet}, "new", ""},
-		"paused, without its ReplicaSet":            {paused, sets{oldSet}, "", noRule},
-		"no ReplicaSet":                             {nil, nil, "", none},
-		"no ReplicaSet with its template":           {nil, sets{oldSet}, "", none},
-		"another owner's ReplicaSet":                {nil, sets{replicaSet("u2", "new", 1, "shop:2")}, "", none},
-		"a ReplicaSet that it owns, not controls":   {nil, sets{replicaSet("u1", "new", 2, "shop:2", uncontrolled)}, "", none},
-		"a ReplicaSet without a hash":               {nil, sets{replicaSet("u1", "", 2, "shop:2")}, "", none},
-	} {
-		t.Run(claim, func(t *testing.T) {
-			want := found{name: test.name, pending: test.pending}
-			if test.name != "" {
-				want.source = "ReplicaSet shop-" + test.name + ", whose pod template equals that of deployment shop"
-			}
-			wantVersion(t, "deployment", objects{"shop": shop("Deployment", test.edits), "replicasets": listOf("ReplicaSet", test.sets)}, want)
-		})
+	paused := edits{"spec.paused": true}
+	ofSet := func(name string) found {
+		return found{name: name, source: "ReplicaSet shop-" + name + ", whose pod template equals that of deployment shop"}
 	}
-}
-
-func TestTheVersionOfADaemonSet(t *testing.T) {
-	type revisions = []appsv1.ControllerRevision
-	none := found{pending: "daemonset shop has no ControllerRevision yet"}
+	noSet := found{pending: "deployment shop has no ReplicaSet with its pod template yet"}
+	noRevision := found{pending: "daemonset shop has no ControllerRevision yet"}
 	for claim, test := range map[string]struct {
-		revisions revisions
-		want      found
+		edits edits
+		list  any // of ReplicaSets for a Deployment, or ControllerRevisions for a DaemonSet
+		want  found
 	}{
-		"the highest revision": {revisions{revision("u1", "old", 9), revision("u1", "new", 10), revision("u1", "older", 8)},
+		"the ReplicaSet with the same template":     {nil, sets{oldSet, newSet}, ofSet("new")},
+		"after a rollback, an old one":              {edits{"spec.template": shopTemplate("shop:1")}, sets{oldSet, newSet}, ofSet("old")},
+		"a template in another form is the same":    {nil, sets{replicaSet("u1", "new", 2, "shop:2", otherForm)}, ofSet("new")},
+		"a hash in the Deployment's own template":   {edits{"spec.template.metadata.labels.pod-template-hash": "x"}, sets{newSet}, ofSet("new")},
+		"of two, the oldest":                        {nil, sets{newSet, replicaSet("u1", "older", 1, "shop:2")}, ofSet("older")},
+		"of two of the same second, the first name": {nil, sets{newSet, replicaSet("u1", "first", 2, "shop:2")}, ofSet("first")},
+		"of as many as a list may have":             {nil, append(make(sets, maxObjects-1), newSet), ofSet("new")},
+		"paused, with its ReplicaSet":               {paused, sets{oldSet, newSet}, ofSet("new")},
+		"paused, without its ReplicaSet":            {paused, sets{oldSet}, found{pending: "deployment shop is paused: no ReplicaSet has its pod template"}},
+		"no ReplicaSet":                             {nil, sets(nil), noSet},
+		"no ReplicaSet with its template":           {nil, sets{oldSet}, noSet},
+		"another owner's ReplicaSet":                {nil, sets{replicaSet("u2", "new", 1, "shop:2")}, noSet},
+		"a ReplicaSet that it owns, not controls":   {nil, sets{replicaSet("u1", "new", 2, "shop:2", uncontrolled)}, noSet},
+		"a ReplicaSet without a hash":               {nil, sets{replicaSet("u1", "", 2, "shop:2")}, noSet},
+
+		"the highest revision": {nil, revisions{revision("u1", "old", 9), revision("u1", "new", 10), revision("u1", "older", 8)},
 			found{name: "new", source: "ControllerRevision shop-new, whose revision 10 is the highest of daemonset shop"}},
-		"not another owner's": {revisions{revision("u2", "new", 10)}, none},
-		"no revision":         {nil, none},
-		"one without a hash":  {revisions{revision("u1", "", 1)}, none},
+		"another owner's revision":  {nil, revisions{revision("u2", "new", 10)}, noRevision},
+		"no revision":               {nil, revisions(nil), noRevision},
+		"a revision without a hash": {nil, revisions{revision("u1", "", 1)}, noRevision},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			wantVersion(t, "daemonset", objects{"shop": shop("DaemonSet", nil), "controllerrevisions": listOf("ControllerRevision", test.revisions)}, test.want)
+			if _, ofDeployment := test.list.(sets); ofDeployment {
+				wantVersion(t, "Deployment", objects{"shop": shop("Deployment", test.edits), "replicasets": listOf("ReplicaSet", test.list)}, test.want)
+			} else {
+				wantVersion(t, "DaemonSet", objects{"shop": shop("DaemonSet", test.edits), "controllerrevisions": listOf("ControllerRevision", test.list)}, test.want)
+			}
 		})
 	}
 }
