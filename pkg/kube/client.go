@@ -71,11 +71,12 @@ func (c *Client) get(ctx context.Context, r request) (*http.Response, error) {
 	if r.resource.Group == "" {
 		api = "api"
 	}
-	address := c.server.JoinPath(api, r.resource.Group, r.resource.Version, "namespaces", c.namespace, r.resource.Resource, r.name, r.subresource)
+	address := c.server.JoinPath(api, r.resource.Group, r.resource.Version,
+		"namespaces", c.namespace, r.resource.Resource, r.name, r.subresource)
 	address.RawQuery, address.Fragment = r.query.Encode(), ""
 	httpRequest, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("create a request to %s: %w", address.Host, err)
+		return nil, withoutPasswords(fmt.Errorf("create a request: %w", err))
 	}
 	httpRequest.Header = http.Header{"Accept": {r.accept}, "User-Agent": {c.userAgent}}
 

@@ -36,17 +36,21 @@ const fileTimeout = 10 * time.Second
 
 var errFileTimeout = fmt.Errorf("the files of the credentials cannot be read within %s", fileTimeout)
 
-// userInfo matches the user name and password in a URL, even if the URL is malformed.
-var userInfo = regexp.MustCompile(`//[^\s"']*@`)
-
-// withFiles calls do, which reads the files of credentials, and bounds its time. It removes passwords from the text of do's
-// error: a URL in a kubeconfig may contain them.
+// withFiles calls do, which reads the files of credentials, and bounds its time.
 func withFiles[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, fileTimeout, errFileTimeout)
 	defer cancel()
 	value, err := within(ctx, do)
-	if err != nil && userInfo.MatchString(err.Error()) {
-		err = errors.New(userInfo.ReplaceAllString(err.Error(), "//***@"))
+	return value, withoutPasswords(err)
+}
+
+// userInfo matches the user name and password in a URL, even if the URL is malformed.
+var userInfo = regexp.MustCompile(`//[^\s"']*@`)
+
+// withoutPasswords removes the passwords from an error's text. A URL in a kubeconfig may contain them.
+func withoutPasswords(err error) error {
+	if err == nil || !userInfo.MatchString(err.Error()) {
+		return err
 	}
-	return value, err
+	return errors.New(userInfo.ReplaceAllString(err.Error(), "//***@"))
 }
