@@ -179,7 +179,7 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	code, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	fault := server.Fail(code, 0)
+	fault := simcluster.Fail(code, 0)
 	if len(args) > 1 {
 		fault = simcluster.Only(args[1], fault)
 	}

@@ -81,14 +81,12 @@ func demo(ctx context.Context, binary string) error {
 // otherwise, so that every run sees the same, on a slow machine too.
 func cluster() *simcluster.Server {
 	server := simcluster.Start(simcluster.WithTLS(), simcluster.WithToken("demo"), simcluster.WithSpeed(0))
-	server.Handle(func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			// Within a check, crashcheck tries the label of Argo Rollouts, which none of the pods has, before this one.
-			if strings.HasPrefix(r.URL.Query().Get("labelSelector"), "pod-template-hash=") {
-				server.Advance(time.Second)
-			}
-			next.ServeHTTP(w, r)
-		})
+	server.Handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		// Within a check, crashcheck tries the label of Argo Rollouts, which none of the pods has, before this one.
+		if strings.HasPrefix(r.URL.Query().Get("labelSelector"), "pod-template-hash=") {
+			server.Advance(time.Second)
+		}
+		next.ServeHTTP(w, r)
 	})
 	return server
 }

@@ -11,64 +11,56 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// A Middleware wraps the server's own handler, which is next, and may answer in its place.
-type Middleware func(next http.Handler) http.Handler
+// A Fault answers a request in place of the server's own handler, which is next.
+type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
 // Handle sends every request through the fault from now on. It replaces an earlier one; nil ends it.
-func (s *Server) Handle(fault Middleware) {
+func (s *Server) Handle(fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = fault
 }
 
-func (s *Server) injectFault(next http.Handler) http.Handler {
+// receive records each request and lets the fault, if there is one, answer it.
+func (s *Server) receive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
+		s.requests = append(s.requests, time.Now())
 		fault := s.fault
 		s.mu.Unlock()
-		handler := next
-		if fault != nil {
-			handler = fault(next)
+		if fault == nil {
+			next.ServeHTTP(w, r)
+			return
 		}
-		handler.ServeHTTP(w, r)
+		fault(w, r, next)
 	})
 }
 
-// Fail answers every request with the HTTP status code and a metav1.Status. If retryAfter (whole seconds) is not 0, the
-// answer asks for a pause of that length.
-func (s *Server) Fail(code int, retryAfter time.Duration) Middleware {
-	return func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.writeError(w, r, apierrors.NewGenericServerResponse(
-				code, "list", corev1.Resource("pods"), "", "a simulated fault", int(retryAfter/time.Second), false))
-		})
+// Fail answers with the HTTP status code and a metav1.Status. If retryAfter (whole seconds) is not 0, the answer asks for a
+// pause of that length.
+func Fail(code int, retryAfter time.Duration) Fault {
+	err := apierrors.NewGenericServerResponse(code, "list", corev1.Resource("pods"), "", "a simulated fault", int(retryAfter/time.Second), false)
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) { writeError(w, r, err) }
+}
+
+// Answer answers with the given code, content type and body.
+func Answer(code int, contentType, body string) Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(code)
+		io.WriteString(w, body)
 	}
 }
 
-// Answer answers every request with the given code, content type and body.
-func Answer(code int, contentType, body string) Middleware {
-	return func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			w.WriteHeader(code)
-			io.WriteString(w, body)
-		})
-	}
-}
-
-// Hang answers no request; it holds each one until the client gives up or the server stops.
-func Hang() Middleware {
-	return func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	}
+// Hang gives no answer; it holds the request until the client gives up or the server stops.
+func Hang() Fault {
+	return func(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context().Done() }
 }
 
 // Truncate closes the connection after the given number of bytes of an answer's body.
-func Truncate(bytes int) Middleware {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(&truncated{ResponseWriter: w, left: bytes}, r)
-		})
+func Truncate(bytes int) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		next.ServeHTTP(&truncated{ResponseWriter: w, left: bytes}, r)
 	}
 }
 
@@ -87,31 +79,33 @@ func (t *truncated) Write(body []byte) (int, error) {
 	panic(http.ErrAbortHandler) // net/http closes the connection
 }
 
-// Times applies a fault to the first n requests from now on; the server answers the later ones.
-func Times(n int, fault Middleware) Middleware {
+// Times applies a fault to the first n requests from now on.
+func Times(n int64, fault Fault) Fault { return when(func(i int64) bool { return i <= n }, fault) }
+
+// From applies a fault to the n-th request from now on, and to all later ones.
+func From(n int64, fault Fault) Fault { return when(func(i int64) bool { return i >= n }, fault) }
+
+// Every applies a fault to the first request from now on, and then to every n-th.
+func Every(n int64, fault Fault) Fault { return when(func(i int64) bool { return i%n == 1 }, fault) }
+
+func when(holds func(i int64) bool, fault Fault) Fault {
 	var seen atomic.Int64
-	return func(next http.Handler) http.Handler {
-		faulty := fault(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if seen.Add(1) <= int64(n) {
-				faulty.ServeHTTP(w, r)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if holds(seen.Add(1)) {
+			fault(w, r, next)
+			return
+		}
+		next.ServeHTTP(w, r)
 	}
 }
 
 // Only applies a fault to the requests whose path or raw query contains part, for example "/log".
-func Only(part string, fault Middleware) Middleware {
-	return func(next http.Handler) http.Handler {
-		faulty := fault(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.Contains(r.URL.RequestURI(), part) {
-				faulty.ServeHTTP(w, r)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
+func Only(part string, fault Fault) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.Contains(r.URL.RequestURI(), part) {
+			fault(w, r, next)
+			return
+		}
+		next.ServeHTTP(w, r)
 	}
 }

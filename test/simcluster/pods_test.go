@@ -1,7 +1,6 @@
 package simcluster
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // A step is one state of a container as the API shows it: containers are numbered as they appear.
@@ -94,7 +94,7 @@ func simulated(release Release, container string, until time.Duration) []corev1.
 }
 
 func statusOf(pod corev1.Pod, container string) []corev1.ContainerStatus {
-	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+	for _, status := range statuses(&pod) {
 		if status.Name == container {
 			return []corev1.ContainerStatus{status}
 		}
@@ -110,14 +110,14 @@ func TestCrashesLookLikeRecordedOnes(t *testing.T) {
 	}{
 		{"crash-fast", AppContainer, Release{App: CrashLoop(time.Second, 1)}},
 		{"exit-zero", AppContainer, Release{App: CrashLoop(5*time.Second, 0)}},
-		{"oom", AppContainer, Release{App: OOMKilled(2 * time.Second)}},
+		{"oom", AppContainer, Release{App: Life{CrashAfter: 2 * time.Second, ExitCode: 137, Reason: "OOMKilled"}}},
 		{"init-crash", InitContainer, Release{Init: new(CrashLoop(time.Second, 3))}},
 		{"sidecar-crash", SidecarContainer, Release{Sidecar: new(CrashLoop(4*time.Second, 1))}},
 	} {
 		t.Run(test.trace, func(t *testing.T) {
 			trace := loadTrace(t, test.trace)
 			want := steps(recorded(trace, test.container))
-			got := steps(simulated(test.release, test.container, trace.Duration()+2*time.Minute))
+			got := steps(simulated(test.release, test.container, trace[len(trace)-1].At()+2*time.Minute))
 			if len(want) < 15 {
 				t.Fatalf("the trace has only %d steps", len(want))
 			}
@@ -151,21 +151,10 @@ func terminations(pod corev1.Pod) int {
 	return int(status.RestartCount) + 1
 }
 
-func TestMessagesAreThoseOfTheKubelet(t *testing.T) {
-	looping := Release{Namespace: "shop", Name: "web", Hash: "abc", App: CrashLoop(time.Second, 1)}.Pods(150 * time.Second)[0]
-	for want, pod := range map[string]corev1.Pod{
-		fmt.Sprintf("back-off 1m20s restarting failed container=app pod=%s_shop(%s)", looping.Name, looping.UID): looping,
-		`Back-off pulling image "registry.example/app:1": ErrImagePull: failed to pull and unpack image "registry.example/app:1": ` +
-			`failed to resolve reference "registry.example/app:1": registry.example/app:1: not found`: Release{App: CannotPull()}.Pods(time.Minute)[0],
-	} {
-		if got := pod.Status.ContainerStatuses[0].State.Waiting; got == nil || got.Message != want {
-			t.Errorf("state.waiting: got %+v, want message %q", got, want)
-		}
-	}
-}
-
+// What happens to a release, as a watcher sees it.
 func TestRelease(t *testing.T) {
 	const minute = time.Minute
+	crashing, stuck := CrashLoop(time.Second, 1), NeverStarts("ErrImagePull", "")
 	for _, test := range []struct {
 		claim   string
 		release Release
@@ -173,43 +162,58 @@ func TestRelease(t *testing.T) {
 		want    string
 	}{
 		{"a new pod is pending and has no statuses", Release{}, 0, "Pending not-ready"},
-		{"an unschedulable pod stays so", Release{Unschedulable: "0/3 nodes are available"}, minute, "Pending not-ready"},
-		{"a starting pod's container is being created", Release{}, time.Second, "Pending not-ready app:ContainerCreating/0"},
-		{"a healthy pod is ready", Release{}, minute, "Running ready app:running/0"},
-		{"a crashed pod stays Running, but is not ready", Release{App: CrashLoop(time.Second, 1)}, 3 * time.Second, "Running not-ready app:Error(1)/0"},
-		{"a container that crashes twice recovers", Release{App: Life{CrashAfter: time.Second, ExitCode: 1, Crashes: 2}}, minute, "Running ready app:running/2"},
-		{"a run of ten minutes resets the back-off", Release{App: CrashLoop(10*minute, 1)}, 35 * minute, "Running ready app:running/3"},
-		{"an image that cannot be pulled keeps the pod pending", Release{App: CannotPull()}, minute, "Pending not-ready app:ImagePullBackOff/0"},
-		{"a missing configuration keeps the pod pending", Release{App: NeverStarts("CreateContainerConfigError", "no such secret")}, minute, "Pending not-ready app:CreateContainerConfigError/0"},
-		{"when the init container has completed, the app runs", Release{Init: &Life{}}, minute, "Running ready migrate:Completed(0)/0 app:running/0"},
-		{"while the init container runs, the app waits", Release{Init: &Life{}}, startupTime, "Pending not-ready migrate:running/0 app:PodInitializing/0"},
-		{"a crashing init container keeps the app waiting", Release{Init: new(CrashLoop(time.Second, 3))}, 3 * time.Second, "Pending not-ready migrate:Error(3)/0 app:PodInitializing/0"},
-		{"when the init container recovers, the app runs", Release{Init: &Life{CrashAfter: time.Second, ExitCode: 3, Crashes: 1}}, minute, "Running ready migrate:Completed(0)/1 app:running/0"},
-		{"a crashed sidecar leaves the app running", Release{Sidecar: new(CrashLoop(4*time.Second, 1))}, 6 * time.Second, "Running not-ready proxy:Error(1)/0 app:running/0"},
-		{"a sidecar that never starts keeps the app waiting", Release{Sidecar: new(NeverStarts("ErrImagePull", ""))}, minute, "Pending not-ready proxy:ErrImagePull/0 app:PodInitializing/0"},
-		{"an older release has crashed already", Release{Age: minute, App: CrashLoop(time.Second, 1)}, 0, "Running not-ready app:CrashLoopBackOff/3"},
+		{"an unschedulable pod stays so", Release{Unschedulable: "0/3 nodes are available"}, minute, "Pending not-ready Unschedulable"},
+		{"a starting pod's container is being created", Release{}, time.Second, "Pending not-ready node1 app:ContainerCreating/0"},
+		{"a healthy pod is ready", Release{Node: "node7"}, minute, "Running ready node7 app:running/0"},
+		{"a crashed pod stays Running, but is not ready", Release{App: crashing}, 3 * time.Second, "Running not-ready node1 app:Error(1)/0"},
+		{"an image that cannot be pulled keeps the pod pending", Release{App: CannotPull()}, minute, "Pending not-ready node1 app:ImagePullBackOff/0"},
+		{"when the init container has completed, the app runs", Release{Init: &Life{}}, minute, "Running ready node1 migrate:Completed(0)/0 app:running/0"},
+		{"while the init container runs, the app waits", Release{Init: &Life{}}, startupTime, "Pending not-ready node1 migrate:running/0 app:PodInitializing/0"},
+		{"a crashing init container keeps the app waiting", Release{Init: &crashing}, 3 * time.Second, "Pending not-ready node1 migrate:Error(1)/0 app:PodInitializing/0"},
+		{"a crashed sidecar leaves the app running", Release{Sidecar: &crashing}, 3 * time.Second, "Running not-ready node1 proxy:Error(1)/0 app:running/0"},
+		{"a sidecar that never starts keeps the app waiting", Release{Sidecar: &stuck}, minute, "Pending not-ready node1 proxy:ErrImagePull/0 app:PodInitializing/0"},
+		{"an older release has crashed already", Release{Age: minute, App: crashing}, 0, "Running not-ready node1 app:CrashLoopBackOff/3"},
+
+		{"deleted pods have a grace period", Release{DeleteAfter: minute}, 63 * time.Second, "Running ready node1 app:running/0 deleting"},
+		{"deleted pods have no successors", Release{DeleteAfter: minute}, 2 * minute, ""},
+		{"evicted pods stay as Failed, and have successors", Release{EvictAfter: minute}, 2 * minute,
+			"Failed not-ready node1 app:Error(137)/0 Evicted, Running ready node1 app:running/0"},
+		{"pods evicted for the node say so", Release{EvictAfter: minute, NodePressure: true}, 2 * minute,
+			"Failed not-ready node1 app:Error(137)/0 Evicted DisruptionTarget, Running ready node1 app:running/0"},
+		{"pods on a lost node stay, as not ready, although their containers are", Release{NodeLostAfter: minute}, 2 * minute,
+			"Running not-ready ContainersReady node1 app:running/0"},
+		{"statuses on a lost node no longer change", Release{NodeLostAfter: minute, App: CrashLoop(2*minute, 1)}, 3 * minute,
+			"Running not-ready ContainersReady node1 app:running/0"},
+		{"a pod that was not ready when its node was lost stays as it was", Release{NodeLostAfter: minute, App: crashing}, 2 * minute,
+			"Running not-ready node1 app:CrashLoopBackOff/3"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
-			pods := test.release.Pods(test.at)
-			if len(pods) != 1 {
-				t.Fatalf("got %d pods, want 1", len(pods))
+			var summaries []string
+			for _, pod := range test.release.Pods(test.at) {
+				summaries = append(summaries, summary(pod))
 			}
-			if got := summary(pods[0]); got != test.want {
+			if got := strings.Join(summaries, ", "); got != test.want {
 				t.Errorf("\n got %s\nwant %s", got, test.want)
 			}
 		})
 	}
 }
 
-// summary is the phase, readiness and containers of a pod, in one line.
+// summary is the phase, the conditions, the node and the containers of a pod, in one line.
 func summary(pod corev1.Pod) string {
-	line := string(pod.Status.Phase) + " not-ready"
+	conditions := map[corev1.PodConditionType]corev1.PodCondition{}
 	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
-			line = string(pod.Status.Phase) + " ready"
-		}
+		conditions[condition.Type] = condition
 	}
-	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+	holds := func(kind corev1.PodConditionType) bool { return conditions[kind].Status == corev1.ConditionTrue }
+	words := []string{string(pod.Status.Phase), "not-ready"}
+	if holds(corev1.PodReady) {
+		words[1] = "ready"
+	} else if holds(corev1.ContainersReady) {
+		words = append(words, "ContainersReady")
+	}
+	words = append(words, pod.Spec.NodeName, conditions[corev1.PodScheduled].Reason)
+	for _, status := range statuses(&pod) {
 		state := "running"
 		switch {
 		case status.State.Waiting != nil:
@@ -217,120 +221,28 @@ func summary(pod corev1.Pod) string {
 		case status.State.Terminated != nil:
 			state = fmt.Sprintf("%s(%d)", status.State.Terminated.Reason, status.State.Terminated.ExitCode)
 		}
-		line += fmt.Sprintf(" %s:%s/%d", status.Name, state, status.RestartCount)
+		words = append(words, fmt.Sprintf("%s:%s/%d", status.Name, state, status.RestartCount))
 	}
-	return line
+	words = append(words, pod.Status.Reason)
+	if pod.DeletionTimestamp != nil {
+		words = append(words, "deleting")
+	}
+	if holds(corev1.DisruptionTarget) {
+		words = append(words, "DisruptionTarget")
+	}
+	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
 }
 
-// What happens to all pods of a release at the age of a minute, as a watcher sees it before, soon after and later.
-func TestEventsOfARelease(t *testing.T) {
-	const minute = time.Minute
-	for _, test := range []struct {
-		claim   string
-		release Release
-		want    [3]string
-	}{
-		{"deleted pods have a grace period, and no successors", Release{DeleteAfter: minute}, [3]string{"first", "first deleting", ""}},
-		{"replaced pods have a grace period and successors", Release{ReplaceAfter: minute}, [3]string{"first", "first deleting, second", "second"}},
-		{"evicted pods stay as Failed, and have successors", Release{EvictAfter: minute}, [3]string{"first", "first Evicted, second", "first Evicted, second"}},
-		{"pods evicted for the node say so", Release{EvictAfter: minute, NodePressure: true}, [3]string{"first", "first Evicted disrupted, second", "first Evicted disrupted, second"}},
-		{"pods on a lost node stay, as not ready", Release{NodeLostAfter: minute}, [3]string{"first", "first unready", "first unready"}},
-		{"statuses on a lost node no longer change", Release{NodeLostAfter: minute, App: CrashLoop(2*minute, 1)}, [3]string{"first", "first unready", "first unready"}},
-		{"a pod that was not ready when its node was lost stays as it was", Release{NodeLostAfter: minute, App: CrashLoop(time.Second, 1)},
-			[3]string{"first unready app-unready", "first unready app-unready", "first unready app-unready"}},
-	} {
-		t.Run(test.claim, func(t *testing.T) {
-			first := Release{}.Pods(0)[0].UID
-			for i, at := range []time.Duration{59 * time.Second, 63 * time.Second, 3 * minute} {
-				var got []string
-				for _, pod := range test.release.Pods(at) {
-					got = append(got, situation(t, pod, pod.UID == first))
-				}
-				if got := strings.Join(got, ", "); got != test.want[i] {
-					t.Errorf("at %v: got %q, want %q", at, got, test.want[i])
-				}
-			}
+func TestAnEventOfATraceTakesEffectAtItsInstant(t *testing.T) {
+	trace := loadTrace(t, "deleted-midway")
+	shown := func(at time.Duration, event Event) bool {
+		return slices.ContainsFunc(trace.Pods(at), func(pod corev1.Pod) bool {
+			return pod.UID == event.Pod.UID && pod.ResourceVersion == event.Pod.ResourceVersion
 		})
 	}
-}
-
-// situation says which of a replica's pods this is, and what has happened to it.
-func situation(t *testing.T, pod corev1.Pod, first bool) string {
-	t.Helper()
-	conditions := map[corev1.PodConditionType]corev1.PodCondition{}
-	for _, condition := range pod.Status.Conditions {
-		conditions[condition.Type] = condition
-	}
-	ready, containers := conditions[corev1.PodReady], conditions[corev1.ContainersReady]
-	if !first {
-		return "second" // it is starting
-	}
-	text := "first"
-	switch {
-	case pod.Status.Phase == corev1.PodFailed:
-		text += " " + pod.Status.Reason
-		if terminated := pod.Status.ContainerStatuses[0].State.Terminated; terminated == nil || ready.Reason != "PodFailed" || containers.Reason != "PodFailed" {
-			t.Errorf("a Failed pod has container status %+v and conditions %+v", terminated, conditions)
-		}
-	case ready.Status != corev1.ConditionTrue:
-		text += " unready"
-	}
-	if pod.Status.Phase == corev1.PodRunning && containers.Status != corev1.ConditionTrue {
-		text += " app-unready"
-	}
-	if pod.DeletionTimestamp != nil {
-		text += " deleting"
-	}
-	if conditions[corev1.DisruptionTarget].Status == corev1.ConditionTrue {
-		text += " disrupted"
-	}
-	return text
-}
-
-func TestPodsHaveTheirNodeOnceTheyAreScheduled(t *testing.T) {
-	for _, test := range []struct {
-		claim   string
-		release Release
-		at      time.Duration
-		node    string
-		reason  string // of condition PodScheduled
-	}{
-		{"not scheduled yet", Release{}, 0, "", ""},
-		{"scheduled", Release{Node: "node7"}, time.Second, "node7", ""},
-		{"unschedulable", Release{Unschedulable: "0/3 nodes are available: 3 Insufficient memory."}, time.Hour, "", "Unschedulable"},
-	} {
-		pod, reason := test.release.Pods(test.at)[0], ""
-		for _, condition := range pod.Status.Conditions {
-			if condition.Type == corev1.PodScheduled {
-				reason = condition.Reason
-			}
-		}
-		if pod.Spec.NodeName != test.node || reason != test.reason {
-			t.Errorf("%s: node %q and reason %q, want %q and %q", test.claim, pod.Spec.NodeName, reason, test.node, test.reason)
+	for _, event := range trace {
+		if shown(event.At()-1, event) || shown(event.At(), event) == (event.Type == watch.Deleted) {
+			t.Errorf("the event %s of %s at %v shows too early, or not at its time", event.Type, event.Pod.Name, event.At())
 		}
 	}
-}
-
-func TestPodsAreAPureFunctionOfTime(t *testing.T) {
-	release := Release{Replicas: 3, App: CrashLoop(time.Second, 1), Sidecar: &Life{}}
-	first, second := encoded(t, release.Pods(time.Minute)), encoded(t, release.Pods(time.Minute))
-	if first != second {
-		t.Error("the same release has other pods at the same time")
-	}
-}
-
-func TestTwoContainerPodsHaveTheSizeOfRealOnes(t *testing.T) {
-	pod := Release{Hash: "5bf48f76b4", Name: "checkout", App: CrashLoop(time.Second, 1), Sidecar: &Life{}}.Pods(time.Minute)[0]
-	if size := len(encoded(t, pod)); size < 6_000 || size > 8_500 {
-		t.Errorf("a pod has %d bytes of JSON, want about 7,000", size)
-	}
-}
-
-func encoded(t *testing.T, value any) string {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +41,6 @@ type Release struct {
 	// These are the ages, in simulated time, at which the following happens to all pods, once. 0 means never; only one of
 	// them may be set.
 	DeleteAfter   time.Duration // the pods are deleted: the release is scaled to 0, or another version replaces it
-	ReplaceAfter  time.Duration // the pods are deleted and recreated, with other names and UIDs
 	EvictAfter    time.Duration // the kubelet evicts the pods, for their own use or under NodePressure; others replace them
 	NodeLostAfter time.Duration // the node stops reporting: statuses no longer change, and the node controller marks the pods
 	NodePressure  bool          // the reason of the eviction is the node, not the pod
@@ -51,12 +51,14 @@ type Release struct {
 	Created time.Time
 }
 
+const gracePeriod = 30 * time.Second
+
 // Pods are the release's pods, at the given simulated time since its deployment.
 func (r Release) Pods(at time.Duration) []corev1.Pod {
-	r = r.withDefaults()
-	pods := make([]corev1.Pod, 0, r.Replicas)
+	r = r.withDefaults().after(at)
+	var pods []corev1.Pod
 	for ordinal := range r.Replicas {
-		pods = append(pods, r.podsOfReplica(ordinal, at+r.Age)...)
+		pods = append(pods, r.podsOfReplica(ordinal)...)
 	}
 	return pods
 }
@@ -73,83 +75,83 @@ func (r Release) withDefaults() Release {
 	return r
 }
 
-// podsOfReplica are the replica's pod and, once that one has been deleted or evicted, its successor.
-func (r Release) podsOfReplica(ordinal int, age time.Duration) []corev1.Pod {
-	created := r.Created.Add(-r.Age)
-	successor := func(after time.Duration) corev1.Pod { return r.pod(ordinal, 1, created.Add(after), age-after) }
+// after is the release when it has become older.
+func (r Release) after(d time.Duration) Release {
+	r.Age += d
+	r.Created = r.Created.Add(d)
+	return r
+}
+
+// podsOfReplica are the replica's pod and, once that one has been evicted, its successor.
+func (r Release) podsOfReplica(ordinal int) []corev1.Pod {
+	born := r.Created.Add(-r.Age)
 	switch {
-	case happened(r.DeleteAfter, age):
-		return r.deleted(ordinal, r.DeleteAfter, age)
-	case happened(r.ReplaceAfter, age):
-		return append(r.deleted(ordinal, r.ReplaceAfter, age), successor(r.ReplaceAfter))
-	case happened(r.EvictAfter, age):
-		evicted := r.pod(ordinal, 0, created, r.EvictAfter)
-		evict(&evicted, podClock{created: created, latest: r.EvictAfter}, r.NodePressure)
-		return []corev1.Pod{evicted, successor(r.EvictAfter)}
-	case happened(r.NodeLostAfter, age):
-		lost := r.pod(ordinal, 0, created, r.NodeLostAfter)
-		markNotReady(&lost, podClock{created: created, latest: r.NodeLostAfter})
+	case happened(r.DeleteAfter, r.Age) && r.Age >= r.DeleteAfter+gracePeriod:
+		return nil
+	case happened(r.DeleteAfter, r.Age):
+		pod := r.pod(ordinal, 0, born, r.Age)
+		pod.DeletionTimestamp = new(inSeconds(born.Add(r.DeleteAfter + gracePeriod)))
+		return []corev1.Pod{pod}
+	case happened(r.EvictAfter, r.Age):
+		evicted := r.pod(ordinal, 0, born, r.EvictAfter)
+		evict(&evicted, born.Add(r.EvictAfter), r.NodePressure)
+		return []corev1.Pod{evicted, r.pod(ordinal, 1, born.Add(r.EvictAfter), r.Age-r.EvictAfter)}
+	case happened(r.NodeLostAfter, r.Age):
+		lost := r.pod(ordinal, 0, born, r.NodeLostAfter)
+		markNotReady(&lost)
 		return []corev1.Pod{lost}
 	}
-	return []corev1.Pod{r.pod(ordinal, 0, created, age)}
+	return []corev1.Pod{r.pod(ordinal, 0, born, r.Age)}
 }
 
 // happened reports whether an age has been reached; 0 is never.
 func happened(after, age time.Duration) bool { return after > 0 && age >= after }
 
-// deleted is the first pod of a replica in its grace period, and no pod afterwards.
-func (r Release) deleted(ordinal int, after, age time.Duration) []corev1.Pod {
-	if age >= after+gracePeriod {
-		return nil
-	}
-	created := r.Created.Add(-r.Age)
-	pod := r.pod(ordinal, 0, created, age)
-	pod.DeletionTimestamp = &metav1.Time{Time: created.Add(after + gracePeriod).Truncate(time.Second)}
-	pod.DeletionGracePeriodSeconds = new(int64(gracePeriod / time.Second))
-	return []corev1.Pod{pod}
-}
+// inSeconds is a date in whole seconds: that is all the Kubernetes API keeps.
+func inSeconds(date time.Time) metav1.Time { return metav1.NewTime(date.Truncate(time.Second)) }
 
-func (r Release) pod(ordinal, generation int, created time.Time, age time.Duration) corev1.Pod {
+func (r Release) pod(ordinal, generation int, born time.Time, age time.Duration) corev1.Pod {
 	replicaSet := r.Name + "-" + cmp.Or(r.Hash, "none")
 	identity := digest(r.Namespace, replicaSet, fmt.Sprint(ordinal), fmt.Sprint(generation))
 	pod := corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:              fmt.Sprintf("%s-%s", replicaSet, rand.SafeEncodeString(identity[:5])),
-			GenerateName:      replicaSet + "-",
 			Namespace:         r.Namespace,
 			UID:               uid(identity),
-			Generation:        1,
-			CreationTimestamp: metav1.NewTime(created.Truncate(time.Second)),
+			CreationTimestamp: inSeconds(born),
 			Labels:            map[string]string{"app": r.Name, r.HashLabel: r.Hash},
 			OwnerReferences:   []metav1.OwnerReference{r.owner()},
 		},
+		Spec: r.podSpec(),
 	}
 	if r.Workload.Kind != "" {
 		pod.Labels = r.Workload.podLabels(r.Name, r.Hash)
 	}
-	lives := lives{app: r.App, init: r.Init, sidecar: r.Sidecar}
-	pod.Spec = podSpec(r.Name, lives)
-	if age >= schedulingTime && r.Unschedulable == "" {
-		pod.Spec.NodeName = r.Node
-	}
-	setStatus(&pod, lives, created, age, r.Unschedulable)
+	r.setStatus(&pod, born, age)
 	return pod
 }
 
-// lives are the Lives of one replica's containers.
-type lives struct {
-	app           Life
-	init, sidecar *Life
+func (r Release) podSpec() corev1.PodSpec {
+	spec := corev1.PodSpec{RestartPolicy: corev1.RestartPolicyAlways, Containers: []corev1.Container{container(AppContainer)}}
+	if r.Init != nil {
+		spec.InitContainers = append(spec.InitContainers, container(InitContainer))
+	}
+	if r.Sidecar != nil {
+		sidecar := container(SidecarContainer)
+		sidecar.RestartPolicy = new(corev1.ContainerRestartPolicyAlways)
+		spec.InitContainers = append(spec.InitContainers, sidecar)
+	}
+	return spec
 }
+
+func container(name string) corev1.Container { return corev1.Container{Name: name, Image: image(name)} }
+
+func image(container string) string { return "registry.example/" + container + ":1" }
 
 // digest makes names and IDs that are the same in every run: 64 hexadecimal characters.
 func digest(parts ...string) string {
-	hash := sha256.New()
-	for _, part := range parts {
-		hash.Write([]byte(part))
-		hash.Write([]byte{0})
-	}
-	return hex.EncodeToString(hash.Sum(nil))
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00") + "\x00"))
+	return hex.EncodeToString(sum[:])
 }
 
 func uid(digest string) types.UID {

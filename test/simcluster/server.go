@@ -1,37 +1,55 @@
 package simcluster
 
 import (
+	"cmp"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // A Server is the simulated API server. It listens on a loopback port from Start to Close.
 type Server struct {
 	options options
-	clock   *clock
-	store   *store
+	started time.Time
 	address string
 	ca      []byte
 	handler http.Handler
-	codecs  serializer.CodecFactory
 
 	listening sync.Mutex       // guards http; not mu, since requests in flight may wait for mu while the server stops
 	http      *httptest.Server // nil during an outage
 
-	mu       sync.Mutex
+	mu       sync.Mutex    // guards what follows
+	advanced time.Duration // the sum of Advance
+	sources  []source
 	token    string
-	fault    Middleware
-	requests []Request
+	fault    Fault
+	requests []time.Time
 }
+
+// A source has pods: a pure function of the time since begin.
+type source struct {
+	begin time.Duration
+	of    interface {
+		Pods(at time.Duration) []corev1.Pod
+	}
+}
+
+type fixedPods []corev1.Pod
+
+func (p fixedPods) Pods(time.Duration) []corev1.Pod { return p }
 
 type options struct {
 	tls      bool
@@ -62,8 +80,8 @@ func Start(opts ...Option) *Server {
 	for _, set := range opts {
 		set(&options)
 	}
-	s := &Server{options: options, token: options.token, clock: newClock(options.speed), store: &store{}, codecs: codecs()}
-	s.handler = s.record(s.injectFault(s.authenticate(s.routes())))
+	s := &Server{options: options, started: time.Now(), token: options.token}
+	s.handler = s.receive(s.routes())
 	s.http = s.serve(nil)
 	s.address = s.http.Listener.Addr().String()
 	if cert := s.http.Certificate(); cert != nil {
@@ -79,6 +97,7 @@ func (s *Server) serve(listener net.Listener) *httptest.Server {
 		server.Listener = listener
 	}
 	if s.options.tls {
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes of clients that do not trust it fail on purpose
 		server.StartTLS()
 	} else {
 		server.Start()
@@ -125,27 +144,109 @@ func (s *Server) Restart() error {
 	return nil
 }
 
+// Now is the simulated time since Start.
+func (s *Server) Now() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now()
+}
+
+func (s *Server) now() time.Duration {
+	return time.Duration(float64(time.Since(s.started))*s.options.speed) + s.advanced
+}
+
+// Advance moves simulated time forward by d, immediately.
+func (s *Server) Advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advanced += d
+}
+
 // Deploy adds a release, whose own time begins now.
 func (s *Server) Deploy(release Release) {
-	now := s.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if release.Created.IsZero() {
-		release.Created = s.clock.wall(now)
+		release.Created = s.started.Add(s.now())
 	}
-	s.store.add(release, now)
+	s.sources = append(s.sources, source{s.now(), release})
 }
 
 // Replay adds a trace, whose own time begins now. Its pods keep their recorded namespace and dates.
 func (s *Server) Replay(trace Trace) {
-	s.store.add(trace, s.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sources = append(s.sources, source{s.now(), trace})
 }
 
 // SetPods replaces everything by the given pods, which do not change. Without pods the cluster is empty.
 func (s *Server) SetPods(pods ...corev1.Pod) {
-	s.store.replace(fixedPods(pods), s.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sources = []source{{0, fixedPods(pods)}}
 }
 
-// Now is the simulated time since Start.
-func (s *Server) Now() time.Duration { return s.clock.elapsed() }
+// pods are all pods, in the order of an API server.
+func (s *Server) pods() (pods []corev1.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, from := range s.sources {
+		pods = append(pods, from.of.Pods(s.now()-from.begin)...)
+	}
+	slices.SortStableFunc(pods, func(a, b corev1.Pod) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return pods
+}
 
-// Advance moves simulated time forward by d, immediately.
-func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
+// releases are the releases that have a workload, as old as they are now.
+func (s *Server) releases() (releases []Release) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, from := range s.sources {
+		release, ok := from.of.(Release)
+		if !ok || release.Workload.Kind == "" {
+			continue
+		}
+		releases = append(releases, release.withDefaults().after(s.now()-from.begin))
+	}
+	return releases
+}
+
+// resourceVersion grows with the time, as that of a real cluster grows with its writes. It is never 0.
+func (s *Server) resourceVersion() string { return strconv.FormatInt(s.Now().Milliseconds()+1, 10) }
+
+// Requests are the real times of the requests that have reached the server so far, faults included.
+func (s *Server) Requests() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// SetToken rotates the bearer token; without a token, every request is accepted.
+func (s *Server) SetToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = token
+}
+
+// CA is the certificate authority that verifies the server, in PEM; nil without TLS.
+func (s *Server) CA() []byte { return slices.Clone(s.ca) }
+
+// WriteKubeconfig writes a kubeconfig file whose current context is this server, with its CA, its current token and the
+// given namespace.
+func (s *Server) WriteKubeconfig(path, namespace string) error {
+	s.mu.Lock()
+	token := s.token
+	s.mu.Unlock()
+	const name = "simcluster"
+	config := clientcmdapi.NewConfig()
+	config.Clusters[name] = &clientcmdapi.Cluster{Server: s.URL(), CertificateAuthorityData: s.ca}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name, Namespace: namespace}
+	config.CurrentContext = name
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		return fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	return nil
+}

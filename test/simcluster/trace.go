@@ -38,21 +38,12 @@ func LoadTrace(r io.Reader) (Trace, error) {
 	for lines := json.NewDecoder(unzipped); ; {
 		var event Event
 		if err := lines.Decode(&event); errors.Is(err, io.EOF) {
-			break
+			return trace, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("reading event %d of a trace: %w", len(trace)+1, err)
 		}
-		switch event.Type {
-		case watch.Added, watch.Modified, watch.Deleted:
-			trace = append(trace, event)
-		default:
-			return nil, fmt.Errorf("reading event %d of a trace: unknown type %q", len(trace)+1, event.Type)
-		}
+		trace = append(trace, event)
 	}
-	if len(trace) == 0 {
-		return nil, errors.New("reading a trace: it has no events")
-	}
-	return trace, nil
 }
 
 // Pods are the trace's pods at the given time since its start; an event takes effect at its own instant.
@@ -62,24 +53,10 @@ func (t Trace) Pods(at time.Duration) []corev1.Pod {
 		if event.At() > at {
 			break
 		}
-		i := slices.IndexFunc(pods, func(pod corev1.Pod) bool { return pod.UID == event.Pod.UID })
-		switch {
-		case event.Type == watch.Deleted && i >= 0:
-			pods = slices.Delete(pods, i, i+1)
-		case event.Type == watch.Deleted:
-		case i >= 0:
-			pods[i] = event.Pod
-		default:
+		pods = slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return pod.UID == event.Pod.UID })
+		if event.Type != watch.Deleted {
 			pods = append(pods, event.Pod)
 		}
 	}
 	return pods
-}
-
-// Duration is the time of the trace's last event.
-func (t Trace) Duration() time.Duration {
-	if len(t) == 0 {
-		return 0
-	}
-	return t[len(t)-1].At()
 }

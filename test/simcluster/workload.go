@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const revisionHashLabel = appsv1.ControllerRevisionHashLabelKey
@@ -57,66 +58,53 @@ func (r Release) owner() metav1.OwnerReference {
 }
 
 func (r Release) controller(kind, name string) metav1.OwnerReference {
-	version := appsv1.SchemeGroupVersion
-	if kind == "Rollout" {
-		version = rolloutGroupVersion
-	}
-	return *metav1.NewControllerRef(&metav1.ObjectMeta{Name: name, UID: uid(digest(r.Namespace, kind, name))}, version.WithKind(kind))
+	return *metav1.NewControllerRef(&metav1.ObjectMeta{Name: name, UID: r.uidOf(kind, name)}, appsv1.SchemeGroupVersion.WithKind(kind))
 }
 
-// hashes are the hashes of the versions that the workload has had at an age, in their order.
-func (r Release) hashes(age time.Duration) []string {
+func (r Release) uidOf(kind, name string) types.UID { return uid(digest(r.Namespace, kind, name)) }
+
+// hashes are the hashes of the versions that the workload has had, in their order.
+func (r Release) hashes() []string {
 	hashes := []string{"old", r.Hash}
-	if happened(r.Workload.SupersededAfter, age) {
+	if happened(r.Workload.SupersededAfter, r.Age) {
 		hashes = append(hashes, "next")
 	}
 	return hashes
 }
 
 // observed are the hashes of the versions that the workload's controller has observed.
-func (r Release) observed(age time.Duration) []string {
-	if age < r.Workload.ObservedAfter {
+func (r Release) observed() []string {
+	if r.Age < r.Workload.ObservedAfter {
 		return []string{"old"}
 	}
-	return r.hashes(age)
+	return r.hashes()
 }
 
 func last(hashes []string) string { return hashes[len(hashes)-1] }
 
 // template is the pod template of a version. Each version has an image of its own.
 func (r Release) template(hash string) corev1.PodTemplateSpec {
-	template := corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": r.Name}},
-		Spec:       podSpec(r.Name, lives{app: r.App, init: r.Init, sidecar: r.Sidecar}),
-	}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": r.Name}}, Spec: r.podSpec()}
 	if hash != r.Hash {
 		template.Spec.Containers[0].Image += "-" + hash
 	}
 	return template
 }
 
-// meta is the metadata of an object of the release that an owner (nil: none) controls.
-func (r Release) meta(kind, name string, owner *metav1.OwnerReference) metav1.ObjectMeta {
-	meta := metav1.ObjectMeta{
-		Namespace: r.Namespace, Name: name, UID: r.controller(kind, name).UID, Generation: 1, Labels: map[string]string{"app": r.Name},
-		CreationTimestamp: metav1.NewTime(r.Created.Add(-r.Age).Truncate(time.Second)),
+func (r Release) meta(kind, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Namespace: r.Namespace, Name: name, UID: r.uidOf(kind, name), Generation: 1, Labels: map[string]string{"app": r.Name},
+		CreationTimestamp: inSeconds(r.Created.Add(-r.Age)),
 	}
-	if owner != nil {
-		meta.OwnerReferences = []metav1.OwnerReference{*owner}
-	}
-	return meta
 }
 
-// workload is the release's workload at an age, or nil.
-func (r Release) workload(age time.Duration) runtime.Object {
-	w := r.Workload
-	if w.Kind == "" || happened(w.DeletedAfter, age) {
-		return nil
-	}
-	replicas, hashes, observed := int32(r.Replicas), r.hashes(age), r.observed(age)
-	meta, generation := r.meta(w.Kind, r.Name, nil), int64(len(observed))
+// workload is the release's workload.
+func (r Release) workload() versioned {
+	w, hashes, observed := r.Workload, r.hashes(), r.observed()
+	replicas, generation := int32(r.Replicas), int64(len(observed))
+	meta := r.meta(w.Kind, r.Name)
 	meta.Generation = int64(len(hashes))
-	if happened(w.ScaledToZeroAfter, age) {
+	if happened(w.ScaledToZeroAfter, r.Age) {
 		replicas = 0
 		meta.Generation, generation = meta.Generation+1, generation+1
 	}
@@ -160,16 +148,17 @@ func rollout(deployment *appsv1.Deployment, hash string, aborted bool) *unstruct
 }
 
 // replicaSets are those of a Deployment.
-func (r Release) replicaSets(age time.Duration) (sets []appsv1.ReplicaSet) {
-	if r.Workload.Kind != "Deployment" {
+func (r Release) replicaSets() (sets []appsv1.ReplicaSet) {
+	hashes := r.observed()
+	switch {
+	case r.Workload.Kind != "Deployment":
 		return nil
+	case r.Workload.Paused:
+		hashes = hashes[:1]
 	}
-	owner := r.controller(r.Workload.Kind, r.Name)
-	for _, hash := range r.observed(age) {
-		if hash != "old" && r.Workload.Paused {
-			break
-		}
-		set := appsv1.ReplicaSet{ObjectMeta: r.meta("ReplicaSet", r.Name+"-"+hash, &owner)}
+	for _, hash := range hashes {
+		set := appsv1.ReplicaSet{ObjectMeta: r.meta("ReplicaSet", r.Name+"-"+hash)}
+		set.OwnerReferences = []metav1.OwnerReference{r.controller("Deployment", r.Name)}
 		set.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = hash
 		set.Spec.Template = r.template(hash)
 		set.Spec.Template.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = hash
@@ -179,13 +168,13 @@ func (r Release) replicaSets(age time.Duration) (sets []appsv1.ReplicaSet) {
 }
 
 // revisions are those of a DaemonSet.
-func (r Release) revisions(age time.Duration) (revisions []appsv1.ControllerRevision) {
+func (r Release) revisions() (revisions []appsv1.ControllerRevision) {
 	if r.Workload.Kind != "DaemonSet" {
 		return nil
 	}
-	owner := r.controller(r.Workload.Kind, r.Name)
-	for i, hash := range r.observed(age) {
-		revision := appsv1.ControllerRevision{ObjectMeta: r.meta("ControllerRevision", r.Name+"-"+hash, &owner), Revision: int64(i + 1)}
+	for i, hash := range r.observed() {
+		revision := appsv1.ControllerRevision{ObjectMeta: r.meta("ControllerRevision", r.Name+"-"+hash), Revision: int64(i + 1)}
+		revision.OwnerReferences = []metav1.OwnerReference{r.controller("DaemonSet", r.Name)}
 		revision.Labels[revisionHashLabel] = hash
 		revisions = append(revisions, revision)
 	}

@@ -29,58 +29,52 @@ func sections() []section {
 
 func TestFaults(t *testing.T) {
 	all := sections()
-	results := make([][]result, len(all))
 	t.Run("rows", func(t *testing.T) {
-		for i, s := range all {
-			results[i] = make([]result, len(s.rows))
-			for j, r := range s.rows {
-				t.Run(s.title+"/"+r.fault, func(t *testing.T) {
+		for _, s := range all {
+			for i := range s.rows {
+				t.Run(s.title+"/"+s.rows[i].fault, func(t *testing.T) {
 					t.Parallel()
-					b := newBench(t, r.options...)
-					defer func() { results[i][j] = b.result }()
-					b.run(r)
+					newBench(t, s.rows[i].options...).run(&s.rows[i])
 				})
 			}
 		}
 	})
-	if *printTable && !t.Failed() {
-		fmt.Print(table(all, results))
-	}
-	if *printSummary && !t.Failed() {
-		fmt.Print(summary(all, results))
+	switch {
+	case t.Failed():
+	case *printTable:
+		fmt.Print(table(all))
+	case *printSummary:
+		fmt.Print(summary(all))
 	}
 }
 
-// verdictOf derives the verdict from the exit code, since standard output may be broken.
-func verdictOf(exit int) string {
-	switch exit {
-	case 0:
-		return "pass"
-	case 1:
-		return "fail"
-	case 2:
-		return "invalid"
-	case 3:
-		return "inconclusive"
-	case 130, 143:
-		return "interrupted"
+// table shows the rows that have run, in Markdown.
+func table(all []section) string {
+	var b strings.Builder
+	b.WriteString("| fault | verdict | exit | seconds | allowed | requests |\n|---|---|---:|---:|---:|---:|\n")
+	for _, s := range all {
+		fmt.Fprintf(&b, "| **%s** | | | | | |\n", s.title)
+		for _, r := range s.rows {
+			if r.result.allowed > 0 { // -run has not excluded it
+				fmt.Fprintf(&b, "| %s | %s | %d | %.1f | %.1f | %d |\n", strings.ReplaceAll(r.fault, "|", `\|`), r.verdict, r.result.exit,
+					r.result.took.Seconds(), r.result.allowed.Seconds(), r.result.requests)
+			}
+		}
 	}
-	return "" // no row expects another
+	return b.String()
 }
 
 // summary shows one row for each section, in Markdown.
-func summary(all []section, results [][]result) string {
+func summary(all []section) string {
 	verdicts := []string{"pass", "fail", "inconclusive", "invalid", "interrupted"}
 	var b strings.Builder
 	b.WriteString("| faults | rows | " + strings.Join(verdicts, " | ") + " | closest to its limit |\n|---|---:|" + strings.Repeat("---:|", len(verdicts)) + "---|\n")
-	for i, s := range all {
-		count := map[string]int{}
-		var closest result
-		for j := range s.rows {
-			got := results[i][j]
-			count[verdictOf(got.exit)]++
-			if closest.allowed == 0 || got.allowed-got.took < closest.allowed-closest.took {
-				closest = got
+	for _, s := range all {
+		count, closest := map[string]int{}, s.rows[0].result
+		for _, r := range s.rows {
+			count[r.verdict]++
+			if r.result.allowed-r.result.took < closest.allowed-closest.took {
+				closest = r.result
 			}
 		}
 		fmt.Fprintf(&b, "| %s | %d |", s.title, len(s.rows))
@@ -88,31 +82,6 @@ func summary(all []section, results [][]result) string {
 			fmt.Fprintf(&b, " %d |", count[verdict])
 		}
 		fmt.Fprintf(&b, " %.1f s of %.1f s |\n", closest.took.Seconds(), closest.allowed.Seconds())
-	}
-	return b.String()
-}
-
-// table shows the rows that have run, in Markdown.
-func table(all []section, results [][]result) string {
-	var b strings.Builder
-	b.WriteString("| fault | verdict | exit | seconds | allowed | requests |\n|---|---|---:|---:|---:|---:|\n")
-	for i, s := range all {
-		var rows strings.Builder
-		for j, r := range s.rows {
-			got := results[i][j]
-			if got.allowed == 0 {
-				continue // -run excluded it
-			}
-			verdict := got.verdict
-			if verdict == "" {
-				verdict = "(not read)"
-			}
-			fmt.Fprintf(&rows, "| %s | %s | %d | %.1f | %s | %d |\n", strings.ReplaceAll(r.fault, "|", `\|`), verdict, got.exit,
-				got.took.Seconds(), strings.TrimSuffix(fmt.Sprintf("%.1f", got.allowed.Seconds()), ".0"), got.requests)
-		}
-		if rows.Len() > 0 {
-			fmt.Fprintf(&b, "| **%s** | | | | | |\n%s", s.title, rows.String())
-		}
 	}
 	return b.String()
 }

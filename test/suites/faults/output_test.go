@@ -6,15 +6,12 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/crashcheck/crashcheck/test/simcluster"
 )
 
-// redirected starts the binary with redirections of the shell.
-func redirected(redirection string) func() []string {
-	return func() []string { return []string{"/bin/sh", "-c", `exec "$0" ` + redirection, binary} }
-}
-
 // stuck is a full pipe that nobody reads.
-func stuck(b *bench) *os.File {
+func stuck(b *bench) io.Writer {
 	r, w, err := os.Pipe()
 	if err != nil {
 		b.Fatal(err)
@@ -30,7 +27,7 @@ func stuck(b *bench) *os.File {
 }
 
 // brokenPipe is a pipe without a reader.
-func brokenPipe(b *bench) *os.File {
+func brokenPipe(b *bench) io.Writer {
 	r, w, err := os.Pipe()
 	if err != nil {
 		b.Fatal(err)
@@ -40,48 +37,40 @@ func brokenPipe(b *bench) *os.File {
 	return w
 }
 
+// fullDisk is a file on a disk without space.
+func fullDisk(b *bench) io.Writer {
+	file, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { file.Close() })
+	return file
+}
+
+// The scripts of cmd/crashcheck close the streams.
 func outputRows() []row {
-	loud := []string{"DEBUG=1", "INTERVAL=10ms"}
-	out := func(fault string, r row) row {
-		r.fault, r.settings = fault, loud
-		return r
+	var rows []row
+	for _, broken := range []struct {
+		title  string
+		stream func(*bench) io.Writer
+	}{{"a full disk", fullDisk}, {"a broken pipe", brokenPipe}, {"a pipe that nobody reads", stuck}} {
+		toStdout := func(b *bench) (io.Writer, io.Writer) { return broken.stream(b), &b.stderr }
+		toStderr := func(b *bench) (io.Writer, io.Writer) { return &b.stdout, broken.stream(b) }
+		toBoth := func(b *bench) (io.Writer, io.Writer) { return broken.stream(b), broken.stream(b) }
+		crashing := func(b *bench) { b.server.SetPods(restarted("a", 3)) }
+		interrupted := interrupted(hangs("both "+broken.title+", and SIGTERM", 1, syscall.SIGTERM), 143, "SIGTERM")
+		interrupted.streams = toBoth
+		for _, r := range []row{
+			{fault: "standard output " + broken.title, streams: toStdout, verdict: "pass", says: "PASS"},
+			{fault: "standard error " + broken.title, streams: toStderr, verdict: "pass"},
+			{fault: "both " + broken.title, streams: toBoth, verdict: "pass"},
+			{fault: "both " + broken.title + ", and the limit reached", streams: toBoth, verdict: "fail", prepare: crashing},
+			{fault: "standard error " + broken.title + ", and {}", streams: toStderr, verdict: "inconclusive", inject: simcluster.Answer(200, asJSON, `{}`)},
+			interrupted,
+		} {
+			r.settings = append(r.settings, "DEBUG=1", "INTERVAL=10ms")
+			rows = append(rows, r)
+		}
 	}
-	crashing := func(b *bench) { b.server.SetPods(restarted("a", 3)) }
-	readsLog := func(stdout func(*bench) *os.File) func(*bench) (io.Writer, io.Writer) {
-		return func(b *bench) (io.Writer, io.Writer) { return stdout(b), &b.stderr }
-	}
-	readsLine := func(stderr func(*bench) *os.File) func(*bench) (io.Writer, io.Writer) {
-		return func(b *bench) (io.Writer, io.Writer) { return &b.stdout, stderr(b) }
-	}
-	both := func(file func(*bench) *os.File) func(*bench) (io.Writer, io.Writer) {
-		return func(b *bench) (io.Writer, io.Writer) { return file(b), file(b) }
-	}
-	return []row{
-		out("standard output closed", row{command: redirected(">&-"), exit: 0, says: "PASS"}),
-		out("standard output closed, and the limit reached", row{command: redirected(">&-"), exit: 1, says: "FAIL", prepare: crashing}),
-		out("standard output on a full disk", row{command: redirected(">/dev/full"), exit: 0, says: "PASS"}),
-		out("standard output on a full disk, and the limit reached", row{command: redirected(">/dev/full"), exit: 1, says: "FAIL", prepare: crashing}),
-		out("standard output a broken pipe", row{streams: readsLog(brokenPipe), exit: 0, says: "PASS"}),
-		out("standard output a pipe that nobody reads", row{streams: readsLog(stuck), exit: 0, says: "PASS"}),
-		out("standard error closed", row{command: redirected("2>&-"), verdict: "pass", exit: 0}),
-		out("standard error on a full disk", row{command: redirected("2>/dev/full"), verdict: "pass", exit: 0}),
-		out("standard error a broken pipe", row{streams: readsLine(brokenPipe), verdict: "pass", exit: 0}),
-		out("standard error a pipe that nobody reads", row{streams: readsLine(stuck), verdict: "pass", exit: 0}),
-		out("standard error a pipe that nobody reads, and the limit reached", row{streams: readsLine(stuck), verdict: "fail", exit: 1, prepare: crashing}),
-		out("both closed", row{command: redirected(">&- 2>&-"), exit: 0}),
-		out("both on a full disk, and the limit reached", row{command: redirected(">/dev/full 2>&1"), exit: 1, prepare: crashing}),
-		out("both broken pipes", row{streams: both(brokenPipe), exit: 0}),
-		out("both pipes that nobody reads", row{streams: both(stuck), exit: 0}),
-		out("both pipes that nobody reads, and the limit reached", row{streams: both(stuck), exit: 1, prepare: crashing}),
-		func() row {
-			r := interrupted(hangs("SIGTERM, and both pipes that nobody reads", 1, syscall.SIGTERM), 143, "")
-			r.verdict, r.streams = "", both(stuck)
-			return r
-		}(),
-		func() row {
-			r := rejects("{}, and standard error a pipe that nobody reads", 200, asJSON, `{}`, "")
-			r.streams = readsLine(stuck)
-			return r
-		}(),
-	}
+	return rows
 }
