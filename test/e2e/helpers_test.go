@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,38 +18,32 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
 
-	"github.com/crashcheck/crashcheck/test/e2e/cluster"
 	"github.com/crashcheck/crashcheck/test/e2e/gate"
 )
 
 // patience is how long a test waits for a condition that should be true soon.
 const patience = 90 * time.Second
 
-// ownCluster is for tests that break components.
-func ownCluster(t *testing.T) *cluster.Cluster {
+// needsNode is for tests whose pods run.
+func needsNode(t *testing.T) {
 	t.Helper()
-	if the.own == nil {
-		t.Skip("KUBECONFIG is set: this test breaks components of the cluster, and does so only to its own")
-	}
-	return the.own
-}
-
-// needsLocalImages is for tests whose pods run this suite's images.
-func needsLocalImages(t *testing.T) {
-	t.Helper()
-	if the.loopbackPort == "" {
-		t.Skip("this test's pods use images that only the node of package cluster has, and here is none")
+	if the.Kubelet == nil {
+		t.Skip("the cluster has no node")
 	}
 }
 
 // newNamespace creates a namespace, and deletes it after the test.
-func newNamespace(t *testing.T, labels map[string]string) string {
+func newNamespace(t *testing.T) string {
 	t.Helper()
-	namespaces := the.client.CoreV1().Namespaces()
-	created, err := namespaces.Create(t.Context(), &corev1.Namespace{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "crashcheck-e2e-", Labels: labels},
-	}, metav1.CreateOptions{})
+	return createNamespace(t, metav1.ObjectMeta{GenerateName: "crashcheck-e2e-"})
+}
+
+func createNamespace(t *testing.T, meta metav1.ObjectMeta) string {
+	t.Helper()
+	namespaces := the.Client.CoreV1().Namespaces()
+	created, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: meta}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal("create a namespace:", err)
 	}
@@ -59,7 +55,7 @@ func newNamespace(t *testing.T, labels map[string]string) string {
 	})
 	// Pods cannot be created before it exists.
 	eventually(t, "the default ServiceAccount exists", patience, func(ctx context.Context) error {
-		_, err := the.client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+		_, err := the.Client.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	})
 	return name
@@ -68,7 +64,7 @@ func newNamespace(t *testing.T, labels map[string]string) string {
 // eventually waits until condition returns nil.
 func eventually(t *testing.T, what string, within time.Duration, condition func(context.Context) error) {
 	t.Helper()
-	last := fmt.Errorf("not asked yet")
+	last := errors.New("not asked yet")
 	err := wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
 		last = condition(ctx)
 		return last == nil, nil
@@ -78,26 +74,19 @@ func eventually(t *testing.T, what string, within time.Duration, condition func(
 	}
 }
 
-// environment is a run of one check in a namespace, for tests to add to.
+// environment is that of a gate, for tests to add to: it checks pods of someHash for two minutes, and hardly ever fails.
 func environment(namespace string, more map[string]string) map[string]string {
 	all := map[string]string{
-		"KUBECONFIG":  the.kubeconfig,
+		"KUBECONFIG":  the.Kubeconfig,
 		"NAMESPACE":   namespace,
+		"HASH":        someHash,
 		"INTERVAL":    "500ms",
-		"COUNT":       "1",
+		"DURATION":    "120",
 		"CRASH_LIMIT": "1000000",
 	}
 	maps.Copy(all, more)
-	for name, value := range all {
-		if value == unset {
-			delete(all, name)
-		}
-	}
 	return all
 }
-
-// unset removes a variable from an environment.
-const unset = "\x00"
 
 // startGate starts crashcheck. It is killed if it still runs at the end of the test.
 func startGate(t *testing.T, environment map[string]string) *gate.Run {
@@ -129,8 +118,7 @@ var verdictOf = map[int]string{
 	gate.Invalid:      "invalid",
 	gate.Inconclusive: "inconclusive",
 	gate.NotReady:     "not_ready",
-	130:               "interrupted",
-	143:               "interrupted",
+	gate.Terminated:   "interrupted",
 }
 
 // runGate runs crashcheck and waits for its end.
@@ -150,17 +138,36 @@ func logged(t *testing.T, run *gate.Run, text string) {
 	})
 }
 
-// kubeconfigWithToken writes a kubeconfig like the suite's with another
-// identity, and the namespace in its context.
-func kubeconfigWithToken(t *testing.T, namespace, token string) string {
+func wantCounts(t *testing.T, result gate.Result, crashes, pods int) {
 	t.Helper()
-	config, err := clientcmd.LoadFromFile(the.kubeconfig)
+	if result.Report.Crashes != int64(crashes) || result.Report.Pods != int64(pods) {
+		t.Errorf("want %d crashes of %d pods, got %d of %d\n%s", crashes, pods, result.Report.Crashes, result.Report.Pods, result)
+	}
+}
+
+// wantTexts checks that a text contains others.
+func wantTexts(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, text)
+		}
+	}
+}
+
+// kubeconfigOf returns a copy of the suite's kubeconfig with this namespace in its context and, unless it is empty, with
+// this token in place of the administrator's identity.
+func kubeconfigOf(t *testing.T, namespace, token string) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(the.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
 	current := config.Contexts[config.CurrentContext]
-	config.AuthInfos = map[string]*clientcmdapi.AuthInfo{"token": {Token: token}}
-	current.AuthInfo, current.Namespace = "token", namespace
+	current.Namespace = namespace
+	if token != "" {
+		config.AuthInfos[current.AuthInfo] = &clientcmdapi.AuthInfo{Token: token}
+	}
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := clientcmd.WriteToFile(*config, path); err != nil {
 		t.Fatal(err)
@@ -168,11 +175,55 @@ func kubeconfigWithToken(t *testing.T, namespace, token string) string {
 	return path
 }
 
-func readFile(t *testing.T, path string) []byte {
+// shell runs commands as a pipeline does, with a kubectl that uses the cluster: it stops at the first one that fails, and
+// the exit code must be this one. It returns the output.
+func shell(t *testing.T, folder string, environment []string, commands string, exitCode int) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", commands)
+	cmd.Dir = folder
+	cmd.Env = append([]string{
+		"PATH=" + filepath.Dir(the.kubectl) + string(filepath.ListSeparator) + os.Getenv("PATH"),
+		"HOME=" + the.Dir, // kubectl keeps a cache there
+		"KUBECONFIG=" + the.Kubeconfig,
+	}, environment...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != exitCode {
+		t.Fatalf("%s\nwant exit code %d, got %v:\n%s", commands, exitCode, err, out)
+	}
+	return string(out)
+}
+
+func readFile(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return data
+	return string(data)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func marshal(t *testing.T, object any) string {
+	t.Helper()
+	data, err := yaml.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func parse(t *testing.T, manifest string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(manifest), into); err != nil {
+		t.Fatal(err)
+	}
 }

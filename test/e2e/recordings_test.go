@@ -12,177 +12,146 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/crashcheck/crashcheck/test/e2e/cluster"
 	"github.com/crashcheck/crashcheck/test/e2e/record"
 )
 
-// These tests record the status streams that the tests of pkg/checker replay. They run only if E2E_RECORD names a folder.
-
-// recorded creates a namespace, and records its pods until the end of the test into the file with that name.
-func recorded(t *testing.T, name string) (namespace string) {
-	t.Helper()
+// TestRecord records the status streams that the tests of pkg/checker replay, if E2E_RECORD names a folder. README.md says
+// what happens in each. They are recorded one after the other, because in some of them the node breaks.
+func TestRecord(t *testing.T) {
 	folder := os.Getenv("E2E_RECORD")
 	if folder == "" {
 		t.Skip("E2E_RECORD is not set: no stream is recorded")
 	}
-	needsLocalImages(t)
-	namespace = newNamespace(t, nil)
-	recording, err := record.Start(context.Background(), the.client, namespace, "", filepath.Join(folder, name+".jsonl.gz"))
-	if err != nil {
-		t.Fatal(err)
+	needsNode(t)
+	for name, happen := range map[string]func(t *testing.T, namespace string){
+		"kubelet-restart": func(t *testing.T, namespace string) {
+			deploy(t, namespace, 1, mains(container("steady"), container("crash", ends("6s", "1"))))
+			restarted(t, namespace, "crash", 1)
+			if err := errors.Join(the.Kubelet.Kill(), the.Containerd.Kill()); err != nil {
+				t.Fatal(err)
+			}
+			// Time must pass here: more than the container runs.
+			time.Sleep(9 * time.Second)
+			restartNode(t)
+			restarted(t, namespace, "crash", 4)
+		},
+		"power-cut": func(t *testing.T, namespace string) {
+			deploy(t, namespace, 1, withInit(container("setup", ends("0s", "0")), container("steady"), container("crash", ends("6s", "1"))))
+			restarted(t, namespace, "crash", 1)
+			if err := the.CutPower(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			restartNode(t)
+			restarted(t, namespace, "crash", 3)
+			restarted(t, namespace, "steady", 1)
+		},
+		"evicted-node-pressure": recordNodePressure,
+		"deadline": func(t *testing.T, namespace string) {
+			seconds := int64(35)
+			pod := mains(container("steady"), container("deaf", deaf), container("crash", ends("2s", "1")))
+			pod.ActiveDeadlineSeconds = &seconds
+			barePod(t, namespace, pod)
+			failedPods(t, namespace, "DeadlineExceeded", 1)
+		},
+		"evicted": func(t *testing.T, namespace string) {
+			deploy(t, namespace, 1, mains(container("deaf", deaf), container("crash", ends("2s", "1"))))
+			restarted(t, namespace, "crash", 1)
+			anyContainer(t, namespace, "the container has ended once more", func(s corev1.ContainerStatus) bool {
+				return s.Name == "crash" && s.State.Running == nil
+			})
+			evict(t, namespace, podsIn(t, namespace, "app=web")[0].Name)
+			restarted(t, namespace, "crash", 1)
+		},
+		"evicted-volume": func(t *testing.T, namespace string) {
+			pod := overVolumeLimit()
+			pod.Containers = append(pod.Containers, container("deaf", deaf), container("crash", ends("2s", "1")))
+			deploy(t, namespace, 1, pod)
+			failedPods(t, namespace, "Evicted", 2)
+		},
+		"evicted-storage": func(t *testing.T, namespace string) {
+			// The limit of the other container is for the pod's own limit, which is the sum.
+			pod := overStorageLimit()
+			pod.Containers = append(pod.Containers, container("deaf", deaf, limit(corev1.ResourceEphemeralStorage, "64Mi")), container("crash", ends("2s", "1")))
+			deploy(t, namespace, 1, pod)
+			failedPods(t, namespace, "Evicted", 2)
+		},
+		"evicted-exit-zero": func(t *testing.T, namespace string) {
+			deploy(t, namespace, 1, overStorageLimit())
+			failedPods(t, namespace, "Evicted", 3)
+		},
+		"resize": recordResize,
+		"restart-policies": func(t *testing.T, namespace string) {
+			restart := corev1.ContainerRestartRuleActionRestart
+			pod := mains(
+				container("always", ends("4s", "0"), restarts(corev1.ContainerRestartPolicyAlways)),
+				container("rule", ends("5s", "42"), restarts(corev1.ContainerRestartPolicyNever, rule(restart, 42))),
+				container("rule-of-zero", ends("6s", "0"), restarts(corev1.ContainerRestartPolicyOnFailure, rule(restart, 0))),
+				container("never", ends("3s", "3"), restarts(corev1.ContainerRestartPolicyNever)),
+				container("done", ends("3s", "0"), restarts(corev1.ContainerRestartPolicyOnFailure)),
+			)
+			pod.RestartPolicy = corev1.RestartPolicyNever
+			barePod(t, namespace, pod)
+			for _, name := range []string{"always", "rule", "rule-of-zero"} {
+				restarted(t, namespace, name, 3)
+			}
+		},
+		"restart-all": func(t *testing.T, namespace string) {
+			pod := restartsAll(ends("8s", "7"))
+			pod.RestartPolicy = corev1.RestartPolicyNever
+			barePod(t, namespace, pod)
+			restarted(t, namespace, "trigger", 2)
+			running(t, namespace)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace := newNamespace(t)
+			file, err := os.Create(filepath.Join(folder, name+".jsonl.gz"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(context.Background())
+			recorded := make(chan error)
+			go func() { recorded <- record.Pods(ctx, the.Client, namespace, "", file) }()
+			t.Cleanup(func() {
+				stop()
+				if err := errors.Join(<-recorded, file.Close()); err != nil {
+					t.Error("record the stream:", err)
+				}
+			})
+			happen(t, namespace)
+		})
 	}
-	t.Cleanup(func() {
-		if err := recording.Stop(); err != nil {
-			t.Error("end the recording:", err)
-		}
-	})
-	return namespace
 }
 
-// The kubelet and containerd restart. The containers keep running, and one terminates in the meantime.
-func TestRecordKubeletRestart(t *testing.T) {
-	namespace := recorded(t, "kubelet-restart")
-	own := ownCluster(t)
-	deploy(t, namespace, 1, mains(container("steady"), container("crash", ends("6s", "1"))))
-	restarted(t, namespace, "crash", 1)
-	if err := errors.Join(own.Kubelet.Kill(), own.Containerd.Kill()); err != nil {
-		t.Fatal(err)
-	}
-	// Time must pass here: more than the container runs.
-	time.Sleep(9 * time.Second)
-	bringBackNode(t, own)
-	restarted(t, namespace, "crash", 4)
-}
-
-func TestRecordPowerCut(t *testing.T) {
-	namespace := recorded(t, "power-cut")
-	own := ownCluster(t)
-	deploy(t, namespace, 1, withInit(container("setup", ends("0s", "0")), container("steady"), container("crash", ends("6s", "1"))))
-	restarted(t, namespace, "crash", 1)
-	if err := own.CutPower(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	bringBackNode(t, own)
-	restarted(t, namespace, "crash", 3)
-	restarted(t, namespace, "steady", 1)
-}
-
-func bringBackNode(t *testing.T, own *cluster.Cluster) {
+func restartNode(t *testing.T) {
 	t.Helper()
-	restart(t, own.Containerd.Restart)
-	restart(t, own.Kubelet.Restart)
-}
-
-// The phase is Failed while containers still run, because the pod exceeded its deadline.
-func TestRecordDeadline(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "deadline")
-	seconds := int64(35)
-	pod := mains(container("steady"), container("deaf", deaf), container("crash", ends("2s", "1")))
-	pod.ActiveDeadlineSeconds = &seconds
-	barePod(t, namespace, pod)
-	eventually(t, "the pod has failed, and nothing of it runs", 3*time.Minute, func(ctx context.Context) error {
-		pod, err := the.client.CoreV1().Pods(namespace).Get(ctx, "web", metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		running := slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
-		if pod.Status.Phase != corev1.PodFailed || running {
-			return fmt.Errorf("its phase is %s, containers run: %t", pod.Status.Phase, running)
-		}
-		return nil
-	})
-}
-
-func TestRecordEviction(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "evicted")
-	hash := deploy(t, namespace, 1, mains(container("deaf", deaf), container("crash", ends("2s", "1"))))
-	evicted := podsWithHash(t, namespace, hash)[0]
-	restarted(t, namespace, "crash", 1)
-	eventually(t, "the container has ended once more", patience, func(context.Context) error {
-		for _, status := range latest(t, namespace, evicted.Name).Status.ContainerStatuses {
-			if status.Name == "crash" && status.State.Running == nil {
-				return nil
-			}
-		}
-		return errors.New("it runs")
-	})
-	err := the.client.PolicyV1().Evictions(namespace).Evict(t.Context(), &policyv1.Eviction{
-		ObjectMeta: metav1.ObjectMeta{Name: evicted.Name, Namespace: namespace},
-	})
-	if err != nil {
-		t.Fatal("evict the pod:", err)
-	}
-	eventually(t, "the evicted pod is gone", patience, func(ctx context.Context) error {
-		for _, pod := range podsWithHash(t, namespace, hash) {
-			if pod.UID == evicted.UID {
-				return errors.New("it is still there")
-			}
-		}
-		return nil
-	})
-	restarted(t, namespace, "crash", 1)
-}
-
-// The kubelet evicts the pod, which exceeds a limit of its own, and then the pod that replaces it. Another container
-// crashes in the meantime, and a third one ignores SIGTERM.
-func TestRecordVolumeOverItsLimit(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "evicted-volume")
-	pod := overVolumeLimit()
-	pod.Containers = append(pod.Containers, container("deaf", deaf), container("crash", ends("2s", "1")))
-	deploy(t, namespace, 1, pod)
-	evictedPods(t, namespace, 2)
-}
-
-func TestRecordContainerOverItsStorageLimit(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "evicted-storage")
-	// The limit of the other container is for the pod's own limit, which is the sum.
-	pod := overStorageLimit()
-	pod.Containers = append(pod.Containers, container("deaf", deaf, storageLimit("64Mi")), container("crash", ends("2s", "1")))
-	deploy(t, namespace, 1, pod)
-	evictedPods(t, namespace, 2)
-}
-
-// The only container of the pod exits with 0 when the kubelet evicts the pod, which is then mostly Succeeded, without a
-// reason, and only sometimes Failed.
-func TestRecordEvictionWithExitCodeZero(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "evicted-exit-zero")
-	deploy(t, namespace, 1, overStorageLimit())
-	evictedPods(t, namespace, 3)
-}
-
-// The node is short of memory by its kubelet's configuration: the kubelet evicts the pod, but not because of a limit of
-// the pod. The pod that replaces it waits until the node has memory again.
-func TestRecordNodePressure(t *testing.T) {
-	namespace := recorded(t, "evicted-node-pressure")
-	own := ownCluster(t)
-	// A pod without a request for memory would not be admitted again by a kubelet that restarts under pressure.
-	hash := deploy(t, namespace, 1, mains(container("deaf", deaf, memory("32Mi")), container("crash", ends("6s", "1"))))
-	restarted(t, namespace, "crash", 1)
-	path := filepath.Join(own.Dir, "kubelet.yaml")
-	config := string(readFile(t, path))
-	write(t, path, strings.Replace(config, `memory.available: "0%"`, `memory.available: "99%"`, 1))
-	t.Cleanup(func() {
-		write(t, path, config)
-		restart(t, own.Kubelet.Restart)
-	})
-	// The node does not become ready for pods, so do not wait for that.
-	if err := own.Kubelet.Relaunch(); err != nil {
+	if err := errors.Join(the.Containerd.Restart(context.Background()), the.Kubelet.Restart(context.Background())); err != nil {
 		t.Fatal(err)
 	}
-	evictedPods(t, namespace, 1)
+}
+
+// recordNodePressure makes the node short of memory by its kubelet's configuration: the kubelet evicts the pod, but not
+// because of a limit of the pod. The pod that replaces it waits until the node has memory again.
+func recordNodePressure(t *testing.T, namespace string) {
+	// A pod without a request for memory would not be admitted again by a kubelet that restarts under pressure.
+	deploy(t, namespace, 1, mains(container("deaf", deaf, memory("32Mi")), container("crash", ends("6s", "1"))))
+	restarted(t, namespace, "crash", 1)
+	path := filepath.Join(the.Dir, "kubelet.yaml")
+	config := readFile(t, path)
+	write(t, path, strings.Replace(config, `memory.available: "0%"`, `memory.available: "99%"`, 1))
+	t.Cleanup(func() { write(t, path, config) })
+	// The node does not become ready for pods, so do not wait for that.
+	if err := errors.Join(the.Kubelet.Kill(), the.Kubelet.Launch()); err != nil {
+		t.Fatal(err)
+	}
+	failedPods(t, namespace, "Evicted", 1)
 	write(t, path, config)
-	restart(t, own.Kubelet.Restart)
+	restartNode(t)
 	eventually(t, "the pod that replaces it has crashed", patience, func(context.Context) error {
-		for _, pod := range podsWithHash(t, namespace, hash) {
+		for _, pod := range podsIn(t, namespace, "app=web") {
 			for _, status := range pod.Status.ContainerStatuses {
 				if pod.Status.Phase == corev1.PodRunning && status.RestartCount > 0 {
 					return nil
@@ -193,38 +162,12 @@ func TestRecordNodePressure(t *testing.T) {
 	})
 }
 
-// evictedPods waits until the kubelet has evicted this many pods, and nothing of them runs.
-func evictedPods(t *testing.T, namespace string, count int) {
-	t.Helper()
-	eventually(t, fmt.Sprintf("%d pods have been evicted", count), 4*time.Minute, func(ctx context.Context) error {
-		pods, err := the.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{FieldSelector: "status.phase=Failed"})
-		if err != nil {
-			return err
-		}
-		evicted := 0
-		for _, pod := range pods.Items {
-			running := slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
-			if pod.Status.Reason == "Evicted" && !running {
-				evicted++
-			}
-		}
-		if evicted < count {
-			return fmt.Errorf("%d have", evicted)
-		}
-		return nil
-	})
-}
-
 // The kubelet of 1.37 panics at a resize if pods have no cgroups of their own, as on the node of this suite. The stream
 // was recorded with cgroupsPerQOS: true in cluster/kubelet.yaml.tmpl.
-func TestRecordResize(t *testing.T) {
-	needsLocalImages(t)
-	config := readFile(t, filepath.Join(ownCluster(t).Dir, "kubelet.yaml"))
-	if strings.Contains(string(config), "cgroupsPerQOS: false") {
+func recordResize(t *testing.T, namespace string) {
+	if strings.Contains(readFile(t, filepath.Join(the.Dir, "kubelet.yaml")), "cgroupsPerQOS: false") {
 		t.Skip("the node's pods have no cgroups: its kubelet would panic")
 	}
-	t.Parallel()
-	namespace := recorded(t, "resize")
 	restarting := func(c *corev1.Container) {
 		c.ResizePolicy = []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.RestartContainer}}
 	}
@@ -234,12 +177,17 @@ func TestRecordResize(t *testing.T) {
 		container("live", memory("32Mi")),
 	))
 	running(t, namespace)
-	resize(t, namespace, "48Mi")
-	restarted(t, namespace, "main", 1)
-	restarted(t, namespace, "deaf", 1)
-	resize(t, namespace, "64Mi")
-	restarted(t, namespace, "main", 2)
-	restarted(t, namespace, "deaf", 2)
+	for i, size := range []string{"48Mi", "64Mi"} {
+		pod := podsIn(t, namespace, "app=web")[0]
+		for i := range pod.Spec.Containers {
+			memory(size)(&pod.Spec.Containers[i])
+		}
+		if _, err := the.Client.CoreV1().Pods(namespace).UpdateResize(t.Context(), pod.Name, &pod, metav1.UpdateOptions{}); err != nil {
+			t.Fatal("resize the pod:", err)
+		}
+		restarted(t, namespace, "main", int32(i+1))
+		restarted(t, namespace, "deaf", int32(i+1))
+	}
 	running(t, namespace)
 }
 
@@ -251,69 +199,12 @@ func memory(size string) option {
 	}
 }
 
-func resize(t *testing.T, namespace, size string) {
-	t.Helper()
-	pod := latest(t, namespace, "web")
-	for i := range pod.Spec.Containers {
-		memory(size)(&pod.Spec.Containers[i])
-	}
-	if _, err := the.client.CoreV1().Pods(namespace).UpdateResize(t.Context(), "web", pod, metav1.UpdateOptions{}); err != nil {
-		t.Fatal("resize the pod:", err)
-	}
-}
-
-// Each container has another restart policy than its pod, or a rule.
-func TestRecordRestartPolicies(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "restart-policies")
-	restart := corev1.ContainerRestartRuleActionRestart
-	pod := mains(
-		container("always", ends("4s", "0"), restarts(corev1.ContainerRestartPolicyAlways)),
-		container("rule", ends("5s", "42"), restarts(corev1.ContainerRestartPolicyNever, rule(restart, 42))),
-		container("rule-of-zero", ends("6s", "0"), restarts(corev1.ContainerRestartPolicyOnFailure, rule(restart, 0))),
-		container("never", ends("3s", "3"), restarts(corev1.ContainerRestartPolicyNever)),
-		container("done", ends("3s", "0"), restarts(corev1.ContainerRestartPolicyOnFailure)),
-	)
-	pod.RestartPolicy = corev1.RestartPolicyNever
-	barePod(t, namespace, pod)
-	restarted(t, namespace, "always", 3)
-	restarted(t, namespace, "rule", 3)
-	restarted(t, namespace, "rule-of-zero", 3)
-}
-
-func TestRecordRestartOfAllContainers(t *testing.T) {
-	t.Parallel()
-	namespace := recorded(t, "restart-all")
-	pod := withInit(container("setup", ends("0s", "0")),
-		container("steady"),
-		container("trigger", ends("8s", "7"), restarts(corev1.ContainerRestartPolicyNever, rule(corev1.ContainerRestartRuleActionRestartAllContainers, 7))))
-	pod.InitContainers = append(pod.InitContainers, container("proxy", sidecar))
-	pod.RestartPolicy = corev1.RestartPolicyNever
-	barePod(t, namespace, pod)
-	restarted(t, namespace, "trigger", 2)
-	running(t, namespace)
-}
-
-// restarts gives a container a restart policy of its own, with rules.
-func restarts(policy corev1.ContainerRestartPolicy, rules ...corev1.ContainerRestartRule) option {
-	return func(c *corev1.Container) { c.RestartPolicy, c.RestartPolicyRules = &policy, rules }
-}
-
-func rule(action corev1.ContainerRestartRuleAction, code int32) corev1.ContainerRestartRule {
-	return corev1.ContainerRestartRule{
-		Action: action,
-		ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{
-			Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{code},
-		},
-	}
-}
-
 // barePod makes the pod "web", which no controller owns.
 func barePod(t *testing.T, namespace string, spec corev1.PodSpec) {
 	t.Helper()
 	grace := int64(1)
 	spec.TerminationGracePeriodSeconds = &grace
-	_, err := the.client.CoreV1().Pods(namespace).Create(t.Context(), &corev1.Pod{
+	_, err := the.Client.CoreV1().Pods(namespace).Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", Labels: map[string]string{"app": "web"}},
 		Spec:       spec,
 	}, metav1.CreateOptions{})
@@ -322,38 +213,36 @@ func barePod(t *testing.T, namespace string, spec corev1.PodSpec) {
 	}
 }
 
-// restarted waits until this container of any pod has been restarted this many times.
-func restarted(t *testing.T, namespace, container string, times int32) {
+func runs(status corev1.ContainerStatus) bool { return status.State.Running != nil }
+
+// failedPods waits until this many pods have failed for this reason, and nothing of them runs.
+func failedPods(t *testing.T, namespace, reason string, count int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("container %s has restarted %d times", container, times), 4*time.Minute, func(ctx context.Context) error {
-		pods, err := the.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return err
-		}
-		for _, pod := range pods.Items {
-			for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-				if status.Name == container && status.RestartCount >= times {
-					return nil
-				}
+	eventually(t, fmt.Sprintf("%d pods have failed: %s", count, reason), 4*time.Minute, func(context.Context) error {
+		failed := 0
+		for _, pod := range podsIn(t, namespace, "") {
+			if pod.Status.Phase == corev1.PodFailed && pod.Status.Reason == reason && !slices.ContainsFunc(pod.Status.ContainerStatuses, runs) {
+				failed++
 			}
 		}
-		return errors.New("it has not")
+		if failed < count {
+			return fmt.Errorf("%d have", failed)
+		}
+		return nil
 	})
 }
 
 // running waits until all main containers of the pod "web" run.
 func running(t *testing.T, namespace string) {
 	t.Helper()
-	eventually(t, "all containers run", patience, func(ctx context.Context) error {
-		pod, err := the.client.CoreV1().Pods(namespace).Get(ctx, "web", metav1.GetOptions{})
-		if err != nil {
-			return err
+	eventually(t, "all containers run", patience, func(context.Context) error {
+		pod := podsIn(t, namespace, "app=web")[0]
+		statuses := pod.Status.ContainerStatuses
+		if len(statuses) != len(pod.Spec.Containers) {
+			return errors.New("they do not")
 		}
-		if len(pod.Status.ContainerStatuses) != len(pod.Spec.Containers) {
-			return errors.New("not all have a status")
-		}
-		for _, status := range pod.Status.ContainerStatuses {
-			if status.State.Running == nil {
+		for _, status := range statuses {
+			if !runs(status) {
 				return fmt.Errorf("%s does not run", status.Name)
 			}
 		}

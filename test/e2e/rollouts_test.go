@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,210 +21,172 @@ import (
 // These tests run the shipped templates and examples with the real controller, with shorter times and the images of this
 // node.
 
-const (
-	canaryExample    = "canary-example"
-	blueGreenExample = "blue-green-example"
+// An example is one of the shipped Rollouts.
+type example struct {
+	name     string
+	analysis string // the JSON pointer of the arguments of its analysis
+	replicas int32
+}
+
+var (
+	canaryExample    = example{"canary-example", "/spec/strategy/canary/analysis/args", 5}
+	blueGreenExample = example{"blue-green-example", "/spec/strategy/blueGreen/prePromotionAnalysis/args", 2}
+	hashArgument     = map[string]any{"name": "hash", "valueFrom": map[string]string{"podTemplateHashValue": "Latest"}}
 )
 
 func TestCanary(t *testing.T) {
-	needsRollouts(t)
+	needsNode(t)
 	t.Parallel()
-	namespace := releaseNamespace(t)
-	applyExample(t, namespace, canaryExample, analysisArguments("/spec/strategy/canary/analysis/args/-")...)
-	stable := waitHealthy(t, namespace, canaryExample, "")
-
-	t.Run("a good release is promoted to the end", func(t *testing.T) {
-		release(t, namespace, canaryExample, container("web", env("VERSION", "2"), ready))
-		stable = waitHealthy(t, namespace, canaryExample, stable)
-	})
-	t.Run("a crash-looping release is aborted and the stable one is back at full scale", func(t *testing.T) {
-		lengthenWindow(t, namespace, canaryExample, "canary/analysis")
-		release(t, namespace, canaryExample, crashLoop)
-		rollout := waitAborted(t, namespace, canaryExample)
-		wantStable(t, namespace, rollout, stable, 5)
-		reportDelay(t, namespace, rollout)
-	})
+	namespace := rolloutsNamespace(t)
+	stable := canaryExample.apply(t, namespace)
+	stable = canaryExample.promotes(t, namespace, stable)
+	// It is never Ready, so the release stays at its first step, even on a slow machine.
+	canaryExample.aborts(t, namespace, container("web", ends("1s", "1"), neverReady), stable)
 }
-
-// crashLoop is never Ready, so the release stays at its first step, even on a slow machine.
-var crashLoop = container("web", ends("1s", "1"), neverReady)
 
 func TestBlueGreen(t *testing.T) {
-	needsRollouts(t)
+	needsNode(t)
 	t.Parallel()
-	namespace := releaseNamespace(t)
-	applyExample(t, namespace, blueGreenExample, analysisArguments("/spec/strategy/blueGreen/prePromotionAnalysis/args/-")...)
-	stable := waitHealthy(t, namespace, blueGreenExample, "")
+	namespace := rolloutsNamespace(t)
+	stable := blueGreenExample.apply(t, namespace)
+	stable = blueGreenExample.promotes(t, namespace, stable)
+	if active := activeVersion(t, namespace); active != stable {
+		t.Errorf("the active Service selects %s, the stable version is %s", active, stable)
+	}
 
-	t.Run("a good release is promoted to the end", func(t *testing.T) {
-		release(t, namespace, blueGreenExample, container("web", env("VERSION", "2"), ready))
-		stable = waitHealthy(t, namespace, blueGreenExample, stable)
-		if active := activeHash(t, namespace); active != stable {
-			t.Errorf("the active Service selects %s, the stable version is %s", active, stable)
-		}
+	// The active Service never moves to a release that crashes after it has become available and the analysis has started,
+	// nor to one whose analysis has no hash, because its argument is mistyped.
+	moves := watchActive(t, namespace)
+	blueGreenExample.aborts(t, namespace, container("web", ends("5s", "1")), stable)
+	blueGreenExample.setArguments(t, namespace, map[string]any{"name": "hahs", "value": "1"})
+	blueGreenExample.release(t, namespace, container("web", env("VERSION", "mistyped"), ready))
+	rollout := blueGreenExample.wait(t, namespace, "degraded because of the argument", func(r *unstructured.Unstructured) bool {
+		return status(r, "phase") == "Degraded" && status(r, "currentPodHash") != "" && strings.Contains(status(r, "message"), "hash")
 	})
-	t.Run("the active Service never moves to a release that crashes", func(t *testing.T) {
-		moves := watchActive(t, namespace)
-		lengthenWindow(t, namespace, blueGreenExample, "blueGreen/prePromotionAnalysis")
-		// It crashes only after it has become available and the analysis has started.
-		release(t, namespace, blueGreenExample, container("web", ends("5s", "1")))
-		rollout := waitAborted(t, namespace, blueGreenExample)
-		wantStable(t, namespace, rollout, stable, 2)
-		for _, hash := range moves() {
-			if hash != stable {
-				t.Errorf("the active Service has selected %s, the stable version is %s", hash, stable)
-			}
+	t.Logf("the Rollout says: %s", status(rollout, "message"))
+	for _, hash := range moves() {
+		if hash != stable {
+			t.Errorf("the active Service has selected %s, the stable version is %s", hash, stable)
 		}
-		reportDelay(t, namespace, rollout)
-	})
-}
-
-func TestMistypedArgumentsDoNotPromote(t *testing.T) {
-	needsRollouts(t)
-	t.Parallel()
-	analysis := "/spec/strategy/blueGreen/prePromotionAnalysis/args"
-	for name, arguments := range map[string][]any{
-		"an argument's name":   {map[string]string{"name": "hahs", "value": "1"}},
-		"a hash of nothing":    {map[string]string{"name": "hash", "value": "mistyped"}},
-		"a limit that is none": {hashArgument, map[string]string{"name": "limit", "value": "many"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			namespace := releaseNamespace(t)
-			applyExample(t, namespace, blueGreenExample, analysisArguments(analysis+"/-")...)
-			stable := waitHealthy(t, namespace, blueGreenExample, "")
-			moves := watchActive(t, namespace)
-
-			patchRollout(t, namespace, blueGreenExample, []map[string]any{
-				{"op": "replace", "path": analysis, "value": append(arguments, map[string]string{"name": "duration", "value": "10"})},
-			})
-			release(t, namespace, blueGreenExample, container("web", env("VERSION", "2"), ready))
-			rollout := waitRollout(t, namespace, blueGreenExample, "degraded", func(r *unstructured.Unstructured) bool {
-				return status(r, "phase") == "Degraded"
-			})
-			t.Logf("the Rollout says: %s", status(rollout, "message"))
-			if got := status(rollout, "stableRS"); got != stable {
-				t.Errorf("%s is stable now, want %s", got, stable)
-			}
-			for _, hash := range moves() {
-				if hash != stable {
-					t.Errorf("the active Service has selected %s, the stable version is %s", hash, stable)
-				}
-			}
-		})
 	}
 }
 
-// hashArgument is the argument of the examples.
-var hashArgument = map[string]any{"name": "hash", "valueFrom": map[string]string{"podTemplateHashValue": "Latest"}}
-
-// needsRollouts is for tests of the Argo Rollouts controller.
-func needsRollouts(t *testing.T) {
+// rolloutsNamespace creates a namespace with the shipped templates and permissions, and these components.
+func rolloutsNamespace(t *testing.T, components ...string) string {
 	t.Helper()
-	needsLocalImages(t)
-	if _, err := the.client.Discovery().ServerResourcesForGroupVersion(rolloutResource.GroupVersion().String()); err != nil {
-		t.Skip("the cluster has no Argo Rollouts:", err)
-	}
-}
-
-// releaseNamespace creates a namespace with the shipped templates and permissions, and these components.
-func releaseNamespace(t *testing.T, components ...string) string {
-	t.Helper()
-	namespace := newNamespace(t, nil)
-	const pod = "/spec/metrics/0/provider/job/spec/template/spec"
-	operations := []map[string]any{
-		{"op": "add", "path": pod + "/containers/0/imagePullPolicy", "value": "Never"},
-		{"op": "add", "path": pod + "/hostNetwork", "value": the.loopbackPort != ""},
-	}
-	for _, variable := range loopbackEnv() {
-		operations = append(operations, map[string]any{"op": "add", "path": pod + "/containers/0/env/-", "value": variable})
-	}
-	templates := patch(t, "(Cluster)?AnalysisTemplate", "", operations)
-	apply(t, namespace, kubectl(t, nil, "kustomize", overlayWith(t, namespace, "argo-rollouts", components, templates)))
+	namespace := newNamespace(t)
+	apply(t, namespace, documents(t, overlay(t, checkout(t, namespace), namespace, "deploy/argo-rollouts", components)))
 	permitted(t, namespace, shippedAccount)
 	return namespace
 }
 
-// applyExample applies one of the shipped example Rollouts with its Services.
-func applyExample(t *testing.T, namespace, name string, operations ...map[string]any) {
+// apply applies the example with its Services, a window of 30 s and a limit of 3, and waits until it is healthy. It returns
+// the version.
+func (e example) apply(t *testing.T, namespace string) string {
 	t.Helper()
-	grace := map[string]any{"op": "add", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": 1}
-	first := map[string]any{"op": "replace", "path": "/spec/template/spec/containers/0", "value": container("web", ready)}
-	operations = append(operations, grace, first)
-	if name == canaryExample {
+	source := checkout(t, namespace)
+	operations := []map[string]any{
+		{"op": "replace", "path": "/spec/template/spec/containers/0", "value": container("web", ready)},
+		{"op": "add", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": 1},
+		{"op": "replace", "path": e.analysis, "value": arguments("30")},
+	}
+	if e == canaryExample {
 		operations = append(operations,
 			map[string]any{"op": "replace", "path": "/spec/strategy/canary/steps/1/pause/duration", "value": "10s"},
 			map[string]any{"op": "replace", "path": "/spec/strategy/canary/steps/3/pause/duration", "value": "5s"},
 			map[string]any{"op": "replace", "path": "/spec/strategy/canary/steps/4/analysis/args/1/value", "value": "10"})
 	}
-	rendered := kubectl(t, nil, "kustomize", overlay(t, namespace, "argo-rollouts/examples", patch(t, "Rollout", name, operations)))
-	for _, manifest := range strings.Split(string(rendered), "\n---\n") {
-		if strings.Contains(manifest, name) {
-			apply(t, namespace, []byte(manifest))
+	target := patch(t, "Rollout", operations)
+	target["target"] = map[string]string{"kind": "Rollout", "name": e.name}
+	all := documents(t, overlay(t, source, namespace, "deploy/argo-rollouts/examples", nil, target))
+	for document := range strings.SplitSeq(all, "\n---\n") {
+		if strings.Contains(document, e.name) {
+			apply(t, namespace, document)
 		}
 	}
+	return e.healthy(t, namespace, "")
 }
 
-// analysisArguments returns patches of the list at path that make an analysis short.
-func analysisArguments(path string) []map[string]any {
-	var operations []map[string]any
-	for _, argument := range []map[string]string{
-		{"name": "limit", "value": "3"},
-		{"name": "interval", "value": "1"},
-		{"name": "duration", "value": "30"},
-	} {
-		operations = append(operations, map[string]any{"op": "add", "path": path, "value": argument})
+// arguments are those of an analysis with this window, in seconds.
+func arguments(window string) []any {
+	all := []any{hashArgument}
+	for name, value := range map[string]string{"limit": "3", "interval": "1", "duration": window} {
+		all = append(all, map[string]string{"name": name, "value": value})
 	}
-	return operations
+	return all
 }
 
-// lengthenWindow gives a bad release more time to crash on a slow machine. path is that of the analysis in the strategy.
-func lengthenWindow(t *testing.T, namespace, name, path string) {
+func (e example) setArguments(t *testing.T, namespace string, arguments ...any) {
 	t.Helper()
-	argument := "/spec/strategy/" + path + "/args/3"
-	patchRollout(t, namespace, name, []map[string]any{
-		{"op": "test", "path": argument + "/name", "value": "duration"},
-		{"op": "replace", "path": argument + "/value", "value": "240"},
+	e.patch(t, namespace, []map[string]any{{"op": "replace", "path": e.analysis, "value": arguments}})
+}
+
+// promotes releases a good version, and waits until it is the stable one.
+func (e example) promotes(t *testing.T, namespace, stable string) string {
+	t.Helper()
+	e.release(t, namespace, container("web", env("VERSION", "2"), ready))
+	return e.healthy(t, namespace, stable)
+}
+
+// aborts releases a version that crashes. It waits until the release is aborted, and the stable one is at full scale.
+func (e example) aborts(t *testing.T, namespace string, c corev1.Container, stable string) {
+	t.Helper()
+	// A bad release has more time to crash, on a slow machine.
+	e.setArguments(t, namespace, arguments("240")...)
+	e.release(t, namespace, c)
+	e.wantAborted(t, namespace, stable)
+}
+
+func (e example) wantAborted(t *testing.T, namespace, stable string) {
+	t.Helper()
+	rollout := e.wait(t, namespace, "aborted", aborted)
+	if got := status(rollout, "stableRS"); got != stable {
+		t.Errorf("%s is stable now, want %s", got, stable)
+	}
+	eventually(t, "the stable version is at full scale", patience, func(ctx context.Context) error {
+		sets, err := the.Client.AppsV1().ReplicaSets(namespace).List(ctx, metav1.ListOptions{LabelSelector: rolloutsLabel + "=" + stable})
+		if err != nil {
+			return err
+		}
+		if len(sets.Items) != 1 || sets.Items[0].Status.AvailableReplicas != e.replicas {
+			return fmt.Errorf("its ReplicaSets are %+v", sets.Items)
+		}
+		return nil
 	})
 }
 
-var rolloutResource = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}
+func aborted(rollout *unstructured.Unstructured) bool {
+	return status(rollout, "abort") == "true" && status(rollout, "phase") == "Degraded"
+}
 
-func rollouts(t *testing.T, namespace string) dynamic.ResourceInterface {
+// healthy waits until a version other than previous is the stable one, and returns its hash.
+func (e example) healthy(t *testing.T, namespace, previous string) string {
 	t.Helper()
-	client, err := dynamic.NewForConfig(the.config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client.Resource(rolloutResource).Namespace(namespace)
+	rollout := e.wait(t, namespace, "healthy", func(r *unstructured.Unstructured) bool {
+		stable := status(r, "stableRS")
+		return status(r, "phase") == "Healthy" && stable != "" && stable != previous && stable == status(r, "currentPodHash")
+	})
+	return status(rollout, "stableRS")
 }
 
 // release changes the Rollout's container: this is a new version.
-func release(t *testing.T, namespace, name string, c corev1.Container) {
+func (e example) release(t *testing.T, namespace string, c corev1.Container) {
 	t.Helper()
-	patchRollout(t, namespace, name, []map[string]any{
-		{"op": "replace", "path": "/spec/template/spec/containers/0", "value": c},
-	})
+	e.patch(t, namespace, []map[string]any{{"op": "replace", "path": "/spec/template/spec/containers/0", "value": c}})
 }
 
-func patchRollout(t *testing.T, namespace, name string, operations []map[string]any) {
+func (e example) patch(t *testing.T, namespace string, operations []map[string]any) {
 	t.Helper()
-	data, err := json.Marshal(operations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := rollouts(t, namespace).Patch(t.Context(), name, types.JSONPatchType, data, metav1.PatchOptions{}); err != nil {
-		t.Fatal("patch the Rollout:", err)
-	}
+	patchObject(t, argo(t, namespace, "rollouts"), e.name, operations)
 }
 
-// waitRollout waits until condition is true for the Rollout.
-func waitRollout(t *testing.T, namespace, name, what string, condition func(*unstructured.Unstructured) bool) *unstructured.Unstructured {
+// wait waits until condition is true for the Rollout.
+func (e example) wait(t *testing.T, namespace, what string, condition func(*unstructured.Unstructured) bool) *unstructured.Unstructured {
 	t.Helper()
 	var rollout *unstructured.Unstructured
 	eventually(t, "the Rollout is "+what, 4*time.Minute, func(ctx context.Context) error {
 		var err error
-		if rollout, err = rollouts(t, namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
+		if rollout, err = argo(t, namespace, "rollouts").Get(ctx, e.name, metav1.GetOptions{}); err != nil {
 			return err
 		}
 		if !condition(rollout) {
@@ -234,55 +197,45 @@ func waitRollout(t *testing.T, namespace, name, what string, condition func(*uns
 	return rollout
 }
 
-// waitHealthy waits until a version other than previous is the stable one, and
-// returns its hash.
-func waitHealthy(t *testing.T, namespace, name, previous string) string {
-	t.Helper()
-	rollout := waitRollout(t, namespace, name, "healthy", func(r *unstructured.Unstructured) bool {
-		stable := status(r, "stableRS")
-		return status(r, "phase") == "Healthy" && stable != "" && stable != previous && stable == status(r, "currentPodHash")
-	})
-	return status(rollout, "stableRS")
-}
-
-func waitAborted(t *testing.T, namespace, name string) *unstructured.Unstructured {
-	t.Helper()
-	return waitRollout(t, namespace, name, "aborted", func(r *unstructured.Unstructured) bool {
-		return status(r, "abort") == "true" && status(r, "phase") == "Degraded"
-	})
-}
-
-// status returns one field of the Rollout's status as text.
-func status(rollout *unstructured.Unstructured, fields ...string) string {
-	value, found, _ := unstructured.NestedFieldNoCopy(rollout.Object, append([]string{"status"}, fields...)...)
+// status returns one field of an object's status as text.
+func status(object *unstructured.Unstructured, field string) string {
+	value, found, _ := unstructured.NestedFieldNoCopy(object.Object, "status", field)
 	if !found {
 		return ""
 	}
 	return fmt.Sprint(value)
 }
 
-// wantStable checks that this version is still the stable one, and waits until all its pods are available.
-func wantStable(t *testing.T, namespace string, rollout *unstructured.Unstructured, stable string, replicas int32) {
+// argo is a client of a resource of Argo Rollouts.
+func argo(t *testing.T, namespace, resource string) dynamic.ResourceInterface {
 	t.Helper()
-	if got := status(rollout, "stableRS"); got != stable {
-		t.Errorf("%s is stable now, want %s", got, stable)
-	}
-	eventually(t, "the stable version is at full scale", patience, func(ctx context.Context) error {
-		sets, err := the.client.AppsV1().ReplicaSets(namespace).List(ctx, metav1.ListOptions{LabelSelector: rolloutsLabel + "=" + stable})
-		if err != nil {
-			return err
-		}
-		if len(sets.Items) != 1 || sets.Items[0].Status.AvailableReplicas != replicas {
-			return fmt.Errorf("its ReplicaSets are %+v", sets.Items)
-		}
-		return nil
-	})
+	return dynamicClient(t, namespace, schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: resource})
 }
 
-// activeHash returns the version that the active Service of the blue-green example selects.
-func activeHash(t *testing.T, namespace string) string {
+func dynamicClient(t *testing.T, namespace string, resource schema.GroupVersionResource) dynamic.ResourceInterface {
 	t.Helper()
-	service, err := the.client.CoreV1().Services(namespace).Get(t.Context(), blueGreenExample+"-active", metav1.GetOptions{})
+	client, err := dynamic.NewForConfig(the.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Resource(resource).Namespace(namespace)
+}
+
+func patchObject(t *testing.T, client dynamic.ResourceInterface, name string, operations []map[string]any, subresources ...string) {
+	t.Helper()
+	data, err := json.Marshal(operations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Patch(t.Context(), name, types.JSONPatchType, data, metav1.PatchOptions{}, subresources...); err != nil {
+		t.Fatalf("patch %s: %v", name, err)
+	}
+}
+
+// activeVersion returns the version that the active Service of the blue-green example selects.
+func activeVersion(t *testing.T, namespace string) string {
+	t.Helper()
+	service, err := the.Client.CoreV1().Services(namespace).Get(t.Context(), blueGreenExample.name+"-active", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,8 +246,8 @@ func activeHash(t *testing.T, namespace string) string {
 // and returns the versions.
 func watchActive(t *testing.T, namespace string) func() []string {
 	t.Helper()
-	watcher, err := the.client.CoreV1().Services(namespace).Watch(t.Context(), metav1.ListOptions{
-		FieldSelector: "metadata.name=" + blueGreenExample + "-active",
+	watcher, err := the.Client.CoreV1().Services(namespace).Watch(t.Context(), metav1.ListOptions{
+		FieldSelector: "metadata.name=" + blueGreenExample.name + "-active",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -309,48 +262,97 @@ func watchActive(t *testing.T, namespace string) func() []string {
 		}
 	})
 	return func() []string {
-		last := activeHash(t, namespace)
+		last := activeVersion(t, namespace)
 		watcher.Stop()
 		noted.Wait()
 		return append(hashes, last)
 	}
 }
 
-// reportDelay logs the time from the crash that reached the limit to the exit of the gate, and to the abort.
-func reportDelay(t *testing.T, namespace string, rollout *unstructured.Unstructured) {
+// startAnalysis creates an AnalysisRun from the shipped template, as a Rollout does, with these arguments and a window of
+// 2 s.
+func startAnalysis(t *testing.T, namespace string, arguments map[string]string) {
 	t.Helper()
-	pods, err := the.client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{
-		LabelSelector: "app.kubernetes.io/name=crashcheck", FieldSelector: "status.phase=Failed",
+	template, err := argo(t, namespace, "analysistemplates").Get(t.Context(), "crashcheck", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"hash": someHash, "interval": "500ms", "duration": "2"}
+	for name, value := range arguments {
+		all[name] = value
+	}
+	spec := template.Object["spec"].(map[string]any)
+	for _, arg := range spec["args"].([]any) {
+		arg := arg.(map[string]any)
+		if value, given := all[arg["name"].(string)]; given {
+			arg["value"] = value
+		}
+	}
+	apply(t, namespace, marshal(t, map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1",
+		"kind":       "AnalysisRun",
+		"metadata":   map[string]string{"name": "crashcheck"},
+		"spec":       spec,
+	}))
+}
+
+// wantAnalysis waits until the AnalysisRun has finished, with this phase and a message that contains this text.
+func wantAnalysis(t *testing.T, namespace, phase, text string) {
+	t.Helper()
+	var run *unstructured.Unstructured
+	eventually(t, "the AnalysisRun has ended", 2*patience, func(ctx context.Context) error {
+		var err error
+		if run, err = argo(t, namespace, "analysisruns").Get(ctx, "crashcheck", metav1.GetOptions{}); err != nil {
+			return err
+		}
+		if phase := status(run, "phase"); phase == "" || phase == "Pending" || phase == "Running" {
+			return fmt.Errorf("its phase is %q", phase)
+		}
+		return nil
 	})
-	if err != nil || len(pods.Items) != 1 {
-		t.Fatalf("want one failed pod of the gate, got %d (%v)", len(pods.Items), err)
+	if got, message := status(run, "phase"), status(run, "message"); got != phase || !strings.Contains(message, text) {
+		t.Errorf("the AnalysisRun is %s (%s), want %s (%s)", got, message, phase, text)
 	}
-	ended := pods.Items[0].Status.ContainerStatuses[0].State.Terminated
-	log, err := the.client.CoreV1().Pods(namespace).GetLogs(pods.Items[0].Name, &corev1.PodLogOptions{}).DoRaw(t.Context())
+}
+
+type measurement struct{ Phase, Message string }
+
+// measurements returns the measurements of the AnalysisRun so far.
+func measurements(t *testing.T, namespace string) []measurement {
+	t.Helper()
+	run, err := argo(t, namespace, "analysisruns").Get(t.Context(), "crashcheck", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := reportIn(t, string(log))
-	if ended.ExitCode != 1 || report.Verdict != "fail" || len(report.Containers) == 0 || report.Containers[0].FinishedAt == nil {
-		t.Fatalf("the gate has not failed: exit code %d\n%s", ended.ExitCode, log)
-	}
-	var crashed time.Time
-	for _, c := range report.Containers {
-		if c.FinishedAt == nil {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339, *c.FinishedAt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at.After(crashed) {
-			crashed = at
+	var read struct {
+		Status struct {
+			MetricResults []struct{ Measurements []measurement }
 		}
 	}
-	aborted, err := time.Parse(time.RFC3339, status(rollout, "abortedAt"))
-	if err != nil {
-		t.Fatal(err)
+	parse(t, marshal(t, run.Object), &read)
+	var all []measurement
+	for _, result := range read.Status.MetricResults {
+		all = append(all, result.Measurements...)
 	}
-	t.Logf("crash %d at %s; the gate's exit %s later, the abort %s later (all in whole seconds)",
-		report.Crashes, crashed.Format(time.TimeOnly), ended.FinishedAt.Sub(crashed), aborted.Sub(crashed))
+	return all
+}
+
+// The argument namespace leads the gate to the pods where its Job runs elsewhere; docs/argo-rollouts.md says which
+// permissions it needs there.
+func TestAnalysisOfAnotherNamespace(t *testing.T) {
+	needsNode(t)
+	t.Parallel()
+	jobs, pods := rolloutsNamespace(t), newNamespace(t)
+	paperPod(t, pods, "web-0", 7)
+	source := checkout(t, pods)
+	subject := "    name: " + shippedAccount
+	replaceIn(t, filepath.Join(source, "deploy/base/rolebinding.yaml"), subject, subject+"\n    namespace: "+jobs)
+	apply(t, pods, documents(t, filepath.Join(source, "deploy/base"), "RoleBinding"))
+
+	startAnalysis(t, jobs, map[string]string{"namespace": pods, "limit": "7", "duration": "30"})
+	wantAnalysis(t, jobs, "Failed", "")
+	report := resultOf(t, podsIn(t, jobs, ofAnyGate)[0]).Report
+	if report.Verdict != "fail" || report.Crashes != 7 || report.Namespace != pods {
+		t.Errorf("want a fail with 7 crashes in namespace %s, got %+v", pods, report)
+	}
 }

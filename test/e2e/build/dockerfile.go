@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,115 +10,150 @@ import (
 	"strings"
 )
 
-// Image builds the product's own Dockerfile with buildah, without any
-// registry: the image to build in is made of this machine's Go toolchain and
-// busybox, and modules come from this machine's module cache. The image is for
-// Linux on arch, and is written to tarball under the reference ref.
-func Image(ctx context.Context, arch, tarball, ref string) error {
-	if err := ImagePrerequisites(); err != nil {
-		return err
-	}
-	product, err := ProductRoot()
-	if err != nil {
-		return err
-	}
-	store, err := newStore()
-	if err != nil {
-		return err
-	}
-	unlock, err := lock(store.dir + ".lock")
+// Image builds the product's own Dockerfile with buildah, without any registry: the image to build in is made of this
+// machine's Go toolchain and busybox, and modules come from this machine's module cache. The image is written to tarball
+// under the reference ref.
+func Image(ctx context.Context, tarball, ref string) error {
+	s, unlock, err := openStore()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	builder, err := store.builderImage(ctx)
-	if err != nil {
-		return fmt.Errorf("make the image to build in: %w", err)
-	}
-	if builder, err = store.foreign(ctx, builder, arch); err != nil {
-		return fmt.Errorf("make the image to build in for %s: %w", arch, err)
-	}
-	modules, err := moduleProxy(ctx, product)
+	args, err := s.dockerfile(ctx, runtime.GOARCH)
 	if err != nil {
 		return err
 	}
-	_, err = store.buildah(ctx, "build",
-		"--isolation", "chroot",
-		"--pull-never",
-		// Said aloud, because only then old versions of buildah set TARGETOS.
-		"--platform", "linux/"+arch,
-		"--build-arg", "GO_IMAGE="+builder,
-		"--volume", modules+":"+proxyFolder+":ro",
-		"--tag", ref,
-		product)
+	return s.tarball(ctx, tarball, ref, args...)
+}
+
+// ImageContent is like Image, but for Linux on arch, and writes only the files of the image, to the folder dir.
+func ImageContent(ctx context.Context, arch, dir string) error {
+	s, unlock, err := openStore()
 	if err != nil {
-		return fmt.Errorf("build the Dockerfile: %w", err)
-	}
-	if err := os.RemoveAll(tarball); err != nil {
 		return err
 	}
-	// containerd takes a reference as it is from this format, where it would
-	// put a prefix of its own before one in an OCI archive.
-	_, err = store.buildah(ctx, "push", ref, "docker-archive:"+tarball+":"+ref)
-	return err
+	defer unlock()
+	args, err := s.dockerfile(ctx, arch)
+	if err != nil {
+		return err
+	}
+	return s.build(ctx, append([]string{"--output", dir}, args...)...)
 }
 
-// ImagePrerequisites names the packages that Image misses.
-func ImagePrerequisites() error {
-	var faults []error
-	if _, err := exec.LookPath("buildah"); err != nil {
-		faults = append(faults, errors.New("buildah is missing: install the Debian package buildah"))
+// dockerfile returns the arguments that build the product's Dockerfile.
+func (s store) dockerfile(ctx context.Context, arch string) ([]string, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
 	}
-	if _, err := os.Stat(busybox); err != nil {
-		faults = append(faults, errors.New("a static busybox is missing: install the Debian package busybox-static"))
+	product := filepath.Join(root, "..", "..")
+	if _, err := goTool(ctx, product, "mod", "download"); err != nil {
+		return nil, err
 	}
-	return errors.Join(faults...)
+	modules, err := goTool(ctx, product, "env", "GOMODCACHE")
+	if err != nil {
+		return nil, err
+	}
+	builder, err := s.builderImage(ctx, arch)
+	if err != nil {
+		return nil, fmt.Errorf("make the image to build in: %w", err)
+	}
+	return []string{
+		// Old versions of buildah set TARGETOS only if there is a platform.
+		"--platform", "linux/" + arch,
+		"--build-arg", "GO_IMAGE=" + builder,
+		"--volume", filepath.Join(modules, "cache", "download") + ":/module-proxy:ro", // laid out like a module proxy
+		product,
+	}, nil
 }
 
-const (
-	busybox = "/bin/busybox"
-	// builderRevision changes with the steps of builderImage.
-	builderRevision = "2"
-	// proxyFolder is where the build finds the module cache.
-	proxyFolder = "/module-proxy"
-)
+// Crasher builds programs/crasher in the folder dir, and writes an image of it to tarball under the reference ref.
+func Crasher(ctx context.Context, dir, tarball, ref string) error {
+	if _, err := program(ctx, ".", "./programs/crasher", dir); err != nil {
+		return err
+	}
+	s, unlock, err := openStore()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	const dockerfile = "FROM scratch\nCOPY crasher /crasher\nUSER 65532:65532\nENTRYPOINT [\"/crasher\"]\n"
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
+		return err
+	}
+	return s.tarball(ctx, tarball, ref, dir)
+}
 
 // store is a storage of images apart from the user's own.
-type store struct{ dir string }
+type store string
 
-func newStore() (store, error) {
-	cache, err := cacheDir()
+func openStore() (s store, unlock func(), err error) {
+	dir, err := cacheDir("buildah")
 	if err != nil {
-		return store{}, err
+		return "", nil, err
 	}
-	s := store{filepath.Join(cache, "buildah")}
-	return s, os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o755)
+	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o755); err != nil {
+		return "", nil, err
+	}
+	unlock, err = lock(dir)
+	return store(dir), unlock, err
 }
 
-func (s store) buildah(ctx context.Context, command string, args ...string) (string, error) {
+// tarball builds a Dockerfile and writes the image to a file.
+func (s store) tarball(ctx context.Context, path, ref string, args ...string) error {
+	if err := s.build(ctx, append([]string{"--tag", ref}, args...)...); err != nil {
+		return err
+	}
+	// containerd takes a reference as it is from this format, where it would put a prefix of its own before one in an OCI
+	// archive.
+	return s.buildah(ctx, "push", ref, "docker-archive:"+path+":"+ref)
+}
+
+func (s store) build(ctx context.Context, args ...string) error {
+	return s.buildah(ctx, append([]string{"build", "--isolation", "chroot", "--pull-never"}, args...)...)
+}
+
+func (s store) buildah(ctx context.Context, args ...string) error {
 	global := []string{
-		"--root", filepath.Join(s.dir, "root"),
-		"--runroot", filepath.Join(s.dir, "run"),
+		"--root", filepath.Join(string(s), "root"),
+		"--runroot", filepath.Join(string(s), "run"),
 		// Slow, and the only one that works on every filesystem.
 		"--storage-driver", "vfs",
-		command,
 	}
 	cmd := exec.CommandContext(ctx, "buildah", append(global, args...)...)
 	// Caches of RUN --mount are kept in there.
-	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Join(s.dir, "tmp"))
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("buildah %s: %w\n%s%s", command, err, out, stderr.String())
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Join(string(s), "tmp"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("buildah %s: %w\n%s", args[0], err, out)
 	}
-	return strings.TrimSpace(string(out)), nil
+	return nil
 }
 
-// builderImage is what golang:1.26 is elsewhere. It is made once for a version.
-func (s store) builderImage(ctx context.Context) (string, error) {
-	ref := "localhost/crashcheck-e2e-builder:" + runtime.Version() + "-" + builderRevision
-	if _, err := s.buildah(ctx, "inspect", "--type", "image", ref); err == nil {
+// builderDockerfile is what golang:1.26 is elsewhere, without tests and documentation, which are half of the files.
+const builderDockerfile = `FROM scratch
+COPY --from=busybox busybox /bin/busybox
+COPY --from=busybox busybox /bin/sh
+COPY --from=busybox busybox /bin/mkdir
+COPY VERSION go.env /usr/local/go/
+COPY bin /usr/local/go/bin
+COPY lib /usr/local/go/lib
+COPY pkg /usr/local/go/pkg
+COPY src /usr/local/go/src
+# All sums are in go.sum; there is nobody to ask for others.
+WORKDIR /tmp
+ENV PATH=/usr/local/go/bin:/bin GOPROXY=file:///module-proxy GOSUMDB=off GOTOOLCHAIN=local
+`
+
+// builderImage makes the image to build in, once for a version of Go.
+func (s store) builderImage(ctx context.Context, arch string) (string, error) {
+	// A list of two images with the same content: versions of buildah that ignore FROM --platform only accept an image for
+	// arch there, others only one for this machine.
+	platforms := "linux/" + runtime.GOARCH
+	if arch != runtime.GOARCH {
+		platforms += ",linux/" + arch
+	}
+	ref := "localhost/crashcheck-e2e-builder:" + strings.NewReplacer("/", "-", ",", "-").Replace(runtime.Version()+"-"+platforms)
+	if s.buildah(ctx, "manifest", "exists", ref) == nil {
 		return ref, nil
 	}
 	root, err := Root()
@@ -130,77 +164,9 @@ func (s store) builderImage(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	container, err := s.buildah(ctx, "from", "scratch")
-	if err != nil {
+	dockerfile := filepath.Join(string(s), "tmp", "builder.Dockerfile")
+	if err := os.WriteFile(dockerfile, []byte(builderDockerfile), 0o644); err != nil {
 		return "", err
 	}
-	defer s.buildah(context.WithoutCancel(ctx), "rm", container)
-	empty, err := os.MkdirTemp(filepath.Join(s.dir, "tmp"), "empty-")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(empty)
-	steps := [][]string{
-		{"copy", container, empty, "/tmp"},
-		{"copy", container, busybox, "/bin/busybox"},
-		{"copy", container, busybox, "/bin/sh"},
-		{"copy", container, busybox, "/bin/mkdir"},
-		{"config",
-			"--env", "PATH=/usr/local/go/bin:/bin",
-			"--env", "GOPROXY=file://" + proxyFolder,
-			// All sums are in go.sum; there is nobody to ask for others.
-			"--env", "GOSUMDB=off",
-			"--env", "GOTOOLCHAIN=local",
-			container},
-	}
-	// Its tests and documentation are half of the files.
-	for _, part := range []string{"VERSION", "bin", "go.env", "lib", "pkg", "src"} {
-		steps = append(steps, []string{"copy", container, filepath.Join(toolchain, part), "/usr/local/go/" + part})
-	}
-	for _, step := range append(steps, []string{"commit", container, ref}) {
-		if _, err := s.buildah(ctx, step[0], step[1:]...); err != nil {
-			return "", err
-		}
-	}
-	return ref, nil
-}
-
-// foreign returns a reference to builder with which images for arch can be
-// built. Versions of buildah that ignore FROM --platform only accept an image
-// for arch there, others only one for this machine. The reference is a list of
-// both. They have the same content.
-func (s store) foreign(ctx context.Context, builder, arch string) (string, error) {
-	if arch == runtime.GOARCH {
-		return builder, nil
-	}
-	list := builder + "-" + arch
-	if _, err := s.buildah(ctx, "manifest", "exists", list); err == nil {
-		return list, nil
-	}
-	container, err := s.buildah(ctx, "from", "--pull-never", builder)
-	if err != nil {
-		return "", err
-	}
-	defer s.buildah(context.WithoutCancel(ctx), "rm", container)
-	relabelled := list + "-only"
-	for _, step := range [][]string{
-		{"config", "--arch", arch, container},
-		{"commit", container, relabelled},
-		{"manifest", "create", list, builder, relabelled},
-	} {
-		if _, err := s.buildah(ctx, step[0], step[1:]...); err != nil {
-			return "", err
-		}
-	}
-	return list, nil
-}
-
-// moduleProxy fills the module cache with what the product needs and returns
-// the folder of it that is laid out like a module proxy.
-func moduleProxy(ctx context.Context, product string) (string, error) {
-	if _, err := goTool(ctx, product, "mod", "download"); err != nil {
-		return "", err
-	}
-	cache, err := goTool(ctx, product, "env", "GOMODCACHE")
-	return filepath.Join(cache, "cache", "download"), err
+	return ref, s.buildah(ctx, "build", "--platform", platforms, "--manifest", ref, "--build-context", "busybox=/bin", "--file", dockerfile, toolchain)
 }

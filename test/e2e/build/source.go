@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 )
 
-const modulePath = "github.com/crashcheck/crashcheck/test/e2e"
-
 // Root is the folder of this module, found from the working directory upward.
 func Root() (string, error) {
 	dir, err := os.Getwd()
@@ -18,7 +16,7 @@ func Root() (string, error) {
 	}
 	for {
 		data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && bytes.Contains(data, []byte("module "+modulePath+"\n")) {
+		if err == nil && bytes.HasPrefix(data, []byte("module github.com/crashcheck/crashcheck/test/e2e\n")) {
 			return dir, nil
 		}
 		parent := filepath.Dir(dir)
@@ -29,42 +27,19 @@ func Root() (string, error) {
 	}
 }
 
-// ProductRoot is the folder of the product's module, two levels above.
-func ProductRoot() (string, error) {
-	root, err := Root()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(root, "..", ".."), nil
-}
-
-func sourceDir(elements ...string) (string, error) {
-	root, err := Root()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(append([]string{root}, elements...)...), nil
-}
-
-// Program builds one of this module's programs/ into dir and returns the path
-// of the static binary.
-func Program(ctx context.Context, name, dir string) (string, error) {
-	root, err := Root()
-	if err != nil {
-		return "", err
-	}
-	out := filepath.Join(dir, name)
-	_, err = goTool(ctx, root, "build", "-trimpath", "-ldflags", "-s -w", "-o", out, "./programs/"+name)
-	return out, err
-}
-
 // Crashcheck builds the product's binary into dir and returns its path.
 func Crashcheck(ctx context.Context, dir string) (string, error) {
-	root, err := ProductRoot()
+	return program(ctx, "../..", "./cmd/crashcheck", dir)
+}
+
+// program builds a package of a module, whose folder is relative to this module's, into dir. It returns the path of the
+// static binary.
+func program(ctx context.Context, module, pkg, dir string) (string, error) {
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	out := filepath.Join(dir, "crashcheck")
-	_, err = goTool(ctx, root, "build", "-trimpath", "-o", out, "./cmd/crashcheck")
+	out := filepath.Join(dir, filepath.Base(pkg))
+	_, err = goTool(ctx, filepath.Join(root, module), "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
 	return out, err
 }

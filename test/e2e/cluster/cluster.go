@@ -1,9 +1,8 @@
 // Package cluster runs a real Kubernetes cluster on this machine: etcd and the control plane as child processes on
 // loopback, and optionally a node (containerd and the kubelet) and the Argo Rollouts controller.
 //
-// It writes only to one run folder. Everything that outlives a process (containers, mounts, cgroups, a bridge) can be
-// found by that folder or by the name of the cluster. Close stops everything in an order that leaves nothing behind.
-// Start first removes what an interrupted run has left.
+// It writes only to one run folder. Everything that outlives a process (containers, mounts, sockets, a bridge) can be
+// found by that folder or by the name of the cluster. Start first removes what an interrupted run has left.
 package cluster
 
 import (
@@ -13,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -29,8 +29,6 @@ type Options struct {
 	Kubernetes, Etcd, Containerd, ArgoRollouts string
 	// Images are image tarballs to load into the node.
 	Images []string
-	// SandboxImage is the reference of the pause image. It is one of Images.
-	SandboxImage string
 	// WithoutControllers leaves out the controller manager. Create ServiceAccounts yourself then.
 	WithoutControllers bool
 	// Log receives a line for each step.
@@ -46,18 +44,16 @@ type Cluster struct {
 	// Config and Client are the administrator's, without a limit on requests.
 	Config *rest.Config
 	Client kubernetes.Interface
+	// APIPort is the port of the API server on loopback.
+	APIPort int
 
-	Etcd, APIServer, ControllerManager, Scheduler *Process
+	Etcd, APIServer *Process
 	// Containerd and Kubelet are nil if there is no node.
 	Containerd, Kubelet *Process
-	// Rollouts is nil if the Argo Rollouts controller does not run.
-	Rollouts *Process
 
-	options   Options
-	pki       *pki
-	apiPort   int
-	processes []*Process // in the order of their start
-	unlock    func()
+	options Options
+	pki     *pki
+	unlock  func()
 }
 
 // Dir is the run folder of the cluster with that name.
@@ -73,33 +69,31 @@ func Dir(name string) string {
 // are in the run folder.
 func Start(ctx context.Context, options Options) (*Cluster, error) {
 	begun := time.Now()
-	c := &Cluster{Dir: Dir(options.Name), options: options}
-	c.Kubeconfig = filepath.Join(c.Dir, "kubeconfig")
 	unlock, err := lockName(options.Name)
 	if err != nil {
 		return nil, err
 	}
-	c.unlock = unlock
+	c := &Cluster{Dir: Dir(options.Name), options: options, unlock: unlock}
+	c.Kubeconfig = filepath.Join(c.Dir, "kubeconfig")
 	if err := c.start(ctx); err != nil {
-		return nil, errors.Join(err, c.abandon())
+		return nil, errors.Join(err, c.Close())
 	}
-	c.logf("cluster %s is ready after %s, its folder is %s", options.Name, time.Since(begun).Round(100*time.Millisecond), c.Dir)
+	fmt.Fprintf(options.Log, "e2e: cluster %s is ready after %s, its folder is %s\n", options.Name, time.Since(begun).Round(100*time.Millisecond), c.Dir)
 	return c, nil
 }
 
 func (c *Cluster) start(ctx context.Context) error {
-	if err := clean(ctx, c.options.Name); err != nil {
-		return fmt.Errorf("clear away what an earlier run left: %w", err)
+	if err := errors.Join(takeDown(ctx, c.options.Name), os.RemoveAll(c.Dir)); err != nil {
+		return fmt.Errorf("remove what an earlier run has left: %w", err)
 	}
 	// The folder contains the root filesystems of images that run as other users.
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	authority, err := newPKI(filepath.Join(c.Dir, "pki"))
-	if err != nil {
+	var err error
+	if c.pki, err = newPKI(filepath.Join(c.Dir, "pki")); err != nil {
 		return fmt.Errorf("make certificates: %w", err)
 	}
-	c.pki = authority
 	if err := c.startControlPlane(ctx); err != nil {
 		return err
 	}
@@ -109,59 +103,38 @@ func (c *Cluster) start(ctx context.Context) error {
 		}
 	}
 	if c.options.ArgoRollouts != "" {
-		if err := c.startRollouts(ctx); err != nil {
-			return err
-		}
+		return c.startRollouts(ctx)
 	}
 	return nil
 }
 
-// abandon kills everything that was started, and keeps the logs.
-func (c *Cluster) abandon() error {
-	defer c.unlock()
-	var faults []error
-	for i := len(c.processes) - 1; i >= 0; i-- {
-		faults = append(faults, c.processes[i].Kill())
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	return errors.Join(append(faults, cleanNode(ctx, c.options.Name))...)
-}
-
-// Close stops the cluster and removes its folder.
+// Close stops the cluster and removes what it has left, except its logs.
 func (c *Cluster) Close() error {
 	defer c.unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	return takeDown(ctx, c.options.Name, c.options.Log)
+	return takeDown(ctx, c.options.Name)
 }
-
-// Release lets the cluster run after this process has ended. TakeDown stops it.
-func (c *Cluster) Release() { c.unlock() }
-
-// Processes lists the components in the order of their start.
-func (c *Cluster) Processes() []*Process { return c.processes }
 
 // Tails returns the last lines of every component's log.
 func (c *Cluster) Tails(lines int) string {
-	all := ""
-	for _, p := range c.processes {
-		all += p.Tail(lines)
+	logs, _ := filepath.Glob(filepath.Join(c.Dir, "*.log"))
+	var all strings.Builder
+	for _, log := range logs {
+		all.WriteString(tail(log, lines))
 	}
-	return all
+	return all.String()
 }
 
 // run starts one component and waits until it is ready.
 func (c *Cluster) run(ctx context.Context, name string, ready func(context.Context) error, env []string, argv ...string) (*Process, error) {
 	p := &Process{
-		Name:    name,
-		LogPath: filepath.Join(c.Dir, name+".log"),
-		argv:    argv,
-		env:     env,
-		dir:     c.Dir,
-		ready:   ready,
+		name:  name,
+		log:   filepath.Join(c.Dir, name+".log"),
+		argv:  argv,
+		env:   append([]string{"HOME=" + c.Dir}, env...), // takeDown knows the processes of a cluster by their HOME
+		ready: ready,
 	}
-	c.processes = append(c.processes, p)
 	return p, p.start(ctx)
 }
 
@@ -172,16 +145,10 @@ func (c *Cluster) connect() error {
 		return err
 	}
 	config.QPS = -1
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
+	if err := rest.LoadTLSFiles(config); err != nil {
 		return err
 	}
-	c.Config, c.Client = config, client
-	return nil
-}
-
-func (c *Cluster) logf(format string, args ...any) {
-	if c.options.Log != nil {
-		fmt.Fprintf(c.options.Log, "e2e: "+format+"\n", args...)
-	}
+	c.Config = config
+	c.Client, err = kubernetes.NewForConfig(config)
+	return err
 }

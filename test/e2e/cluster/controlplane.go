@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-// ServiceAccountIssuer is the "iss" and "aud" of ServiceAccount tokens.
-const ServiceAccountIssuer = "https://kubernetes.default.svc"
 
 func (c *Cluster) startControlPlane(ctx context.Context) error {
 	ports, err := freePorts(3)
@@ -20,7 +17,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 		return err
 	}
 	etcdURL := loopback("http", ports[0])
-	c.apiPort = ports[2]
+	c.APIPort = ports[2]
 
 	c.Etcd, err = c.run(ctx, "etcd", healthy(etcdURL+"/readyz"), nil,
 		filepath.Join(c.options.Etcd, "etcd"),
@@ -30,38 +27,34 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.startAPIServer(ctx, etcdURL); err != nil {
+	if err := c.startAPIServer(ctx, etcdURL); err != nil || c.options.WithoutControllers {
 		return err
 	}
-	if c.options.WithoutControllers {
-		return nil
-	}
-	if err := c.startControllers(ctx); err != nil {
-		return err
-	}
-	return c.describe(ctx)
+	return c.startControllers(ctx)
 }
 
 func (c *Cluster) startAPIServer(ctx context.Context, etcdURL string) error {
-	server := loopback("https", c.apiPort)
 	for name, user := range map[string]string{"kube-apiserver": "kube-apiserver", "apiserver-kubelet": "kube-apiserver-kubelet-client"} {
 		if err := c.pki.issue(name, user, nil); err != nil {
 			return err
 		}
 	}
-	if err := c.pki.kubeconfig(c.Kubeconfig, server, "admin", "system:masters"); err != nil {
+	if err := c.pki.kubeconfig(c.Kubeconfig, loopback("https", c.APIPort), "admin", "system:masters"); err != nil {
 		return err
 	}
 	if err := c.connect(); err != nil {
 		return err
 	}
+	ready := func(ctx context.Context) error {
+		return c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	}
 	var err error
-	c.APIServer, err = c.run(ctx, "kube-apiserver", c.apiReady, nil,
+	c.APIServer, err = c.run(ctx, "kube-apiserver", ready, nil,
 		filepath.Join(c.options.Kubernetes, "kube-apiserver"),
 		"--etcd-servers="+etcdURL,
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
-		"--secure-port="+strconv.Itoa(c.apiPort),
+		"--secure-port="+strconv.Itoa(c.APIPort),
 		"--tls-cert-file="+c.pki.path("kube-apiserver.crt"),
 		"--tls-private-key-file="+c.pki.path("kube-apiserver.key"),
 		"--client-ca-file="+c.pki.path("ca.crt"),
@@ -70,9 +63,9 @@ func (c *Cluster) startAPIServer(ctx context.Context, etcdURL string) error {
 		"--kubelet-client-key="+c.pki.path("apiserver-kubelet.key"),
 		// The node's name does not resolve, its address does.
 		"--kubelet-preferred-address-types=InternalIP",
-		"--service-account-key-file="+c.pki.path("service-account.pub"),
+		"--service-account-key-file="+c.pki.path("service-account.key"),
 		"--service-account-signing-key-file="+c.pki.path("service-account.key"),
-		"--service-account-issuer="+ServiceAccountIssuer,
+		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-cluster-ip-range=10.96.0.0/24",
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
@@ -83,14 +76,17 @@ func (c *Cluster) startAPIServer(ctx context.Context, etcdURL string) error {
 }
 
 func (c *Cluster) startControllers(ctx context.Context) error {
-	server := loopback("https", c.apiPort)
 	for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
-		if err := c.pki.kubeconfig(c.pki.path(name+".kubeconfig"), server, "system:"+name); err != nil {
+		if err := c.pki.kubeconfig(c.pki.path(name+".kubeconfig"), loopback("https", c.APIPort), "system:"+name); err != nil {
 			return err
 		}
 	}
-	var err error
-	c.ControllerManager, err = c.run(ctx, "kube-controller-manager", c.defaultServiceAccount, nil,
+	// Pods cannot be created without the ServiceAccount, the first visible work of the controllers.
+	ready := func(ctx context.Context) error {
+		_, err := c.Client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
+		return err
+	}
+	_, err := c.run(ctx, "kube-controller-manager", ready, nil,
 		filepath.Join(c.options.Kubernetes, "kube-controller-manager"),
 		"--kubeconfig="+c.pki.path("kube-controller-manager.kubeconfig"),
 		"--service-account-private-key-file="+c.pki.path("service-account.key"),
@@ -110,7 +106,7 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 		// Without a node, there is nothing to schedule.
 		return err
 	}
-	c.Scheduler, err = c.run(ctx, "kube-scheduler", nil, nil,
+	_, err = c.run(ctx, "kube-scheduler", nil, nil,
 		filepath.Join(c.options.Kubernetes, "kube-scheduler"),
 		"--kubeconfig="+c.pki.path("kube-scheduler.kubeconfig"),
 		"--leader-elect=false",
@@ -119,34 +115,31 @@ func (c *Cluster) startControllers(ctx context.Context) error {
 	return err
 }
 
-// apiReady asks the API server whether it is ready, over the connection that tests use.
-func (c *Cluster) apiReady(ctx context.Context) error {
-	return c.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-}
-
-// defaultServiceAccount waits for the first visible work of the controllers. Pods cannot be created without it.
-func (c *Cluster) defaultServiceAccount(ctx context.Context) error {
-	_, err := c.Client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
-	return err
-}
-
-const (
-	// DescriptionName is the ConfigMap in kube-system by which a suite knows a
-	// cluster of this package with a node, whose pods reach the API over
-	// loopback.
-	DescriptionName = "crashcheck-e2e"
-	// APIPortKey is its key for the API server's port.
-	APIPortKey = "apiPort"
-)
-
-func (c *Cluster) describe(ctx context.Context) error {
-	if c.options.Containerd == "" {
-		return nil
+func (c *Cluster) startRollouts(ctx context.Context) error {
+	const namespace = "argo-rollouts" // for the controller's configuration; it must exist, even without a configuration
+	for _, args := range [][]string{
+		{"apply", "--server-side", "--kustomize", filepath.Join(c.options.ArgoRollouts, "crds")},
+		{"wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"},
+		{"create", "namespace", namespace},
+	} {
+		args = append(args, "--kubeconfig", c.Kubeconfig)
+		if out, err := exec.CommandContext(ctx, filepath.Join(c.options.Kubernetes, "kubectl"), args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("kubectl %s: %w\n%s", args[0], err, out)
+		}
 	}
-	_, err := c.Client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Create(ctx, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: DescriptionName},
-		Data:       map[string]string{APIPortKey: strconv.Itoa(c.apiPort)},
-	}, metav1.CreateOptions{})
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	_, err = c.run(ctx, "rollouts-controller",
+		healthy(loopback("http", ports[0])+"/healthz"),
+		[]string{"POD_NAMESPACE=" + namespace},
+		filepath.Join(c.options.ArgoRollouts, "rollouts-controller"),
+		"--kubeconfig="+c.Kubeconfig,
+		"--leader-elect=false",
+		"--healthzPort="+strconv.Itoa(ports[0]),
+		"--metricsPort="+strconv.Itoa(ports[1]),
+	)
 	return err
 }
 

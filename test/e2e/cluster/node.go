@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"os"
 	"os/exec"
@@ -16,8 +17,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// NodeName is the name of the one node.
-const NodeName = "node-1"
+// nodeName is the name of the one node.
+const nodeName = "node-1"
 
 //go:embed containerd.toml.tmpl
 var containerdConfig string
@@ -31,44 +32,47 @@ var cniConfig string
 // nodeValues is what the configuration templates of the node are filled with.
 type nodeValues struct {
 	Dir, Socket, SandboxImage string
-	Runc, CNIPlugins          string
 	Bridge, Subnet            string
-	// NodeIP is the bridge's own address.
-	NodeIP           string
-	PKI              string
-	Port, HealthPort int
+	NodeIP                    string // the bridge's own address
+	PKI                       string
+	Port, HealthPort          int
 }
 
 func (c *Cluster) startNode(ctx context.Context) error {
-	runc, plugins, err := nodePrerequisites()
-	if err != nil {
-		return err
-	}
 	ports, err := freePorts(2)
 	if err != nil {
 		return err
 	}
+	hash := fnv.New32a()
+	hash.Write([]byte(c.options.Name))
+	subnet := fmt.Sprintf("10.244.%d", hash.Sum32()%256)
 	values := nodeValues{
 		Dir:          c.Dir,
 		Socket:       c.containerdSocket(),
-		SandboxImage: c.options.SandboxImage,
-		Runc:         runc,
-		CNIPlugins:   plugins,
+		SandboxImage: CrasherImage,
 		Bridge:       bridgeOf(c.options.Name),
-		Subnet:       subnetOf(c.options.Name) + ".0/24",
-		NodeIP:       subnetOf(c.options.Name) + ".1",
+		Subnet:       subnet + ".0/24",
+		NodeIP:       subnet + ".1",
 		PKI:          c.pki.dir,
 		Port:         ports[0],
 		HealthPort:   ports[1],
 	}
-	if err := makeBridge(ctx, values.Bridge, values.NodeIP+"/24"); err != nil {
-		return err
+	// The pods' bridge exists before the CNI plugin would create it, because the node uses its address: the kubelet does not
+	// accept a loopback address, and an address of the machine's own network should not be used.
+	for _, args := range [][]string{
+		{"link", "add", values.Bridge, "type", "bridge"},
+		{"address", "add", values.NodeIP + "/24", "dev", values.Bridge},
+		{"link", "set", values.Bridge, "up"},
+	} {
+		if err := ip(ctx, args...); err != nil {
+			return err
+		}
 	}
 	if err := c.startContainerd(ctx, values); err != nil {
 		return err
 	}
 	for _, tarball := range c.options.Images {
-		if err := c.LoadImage(ctx, tarball); err != nil {
+		if err := c.ctr(ctx, "images", "import", "--local", "--snapshotter", "native", tarball); err != nil {
 			return err
 		}
 	}
@@ -83,7 +87,7 @@ func (c *Cluster) startContainerd(ctx context.Context, values nodeValues) error 
 	if err := writeTemplate(filepath.Join(c.Dir, "cni", "10-e2e.conflist"), cniConfig, values); err != nil {
 		return err
 	}
-	// containerd finds its shim by PATH.
+	// containerd finds its shim, and runc, by PATH.
 	path := "PATH=" + c.options.Containerd + ":/usr/local/sbin:/usr/sbin:/sbin:" + os.Getenv("PATH")
 	ready := func(ctx context.Context) error { return c.ctr(ctx, "version") }
 	var err error
@@ -93,11 +97,11 @@ func (c *Cluster) startContainerd(ctx context.Context, values nodeValues) error 
 }
 
 func (c *Cluster) startKubelet(ctx context.Context, values nodeValues) error {
-	if err := c.pki.issue("kubelet", NodeName, nil, net.ParseIP(values.NodeIP)); err != nil {
+	if err := c.pki.issue("kubelet", nodeName, nil, net.ParseIP(values.NodeIP)); err != nil {
 		return err
 	}
 	kubeconfig := filepath.Join(c.Dir, "kubelet.kubeconfig")
-	if err := c.pki.kubeconfig(kubeconfig, loopback("https", c.apiPort), "system:node:"+NodeName, "system:nodes"); err != nil {
+	if err := c.pki.kubeconfig(kubeconfig, loopback("https", c.APIPort), "system:node:"+nodeName, "system:nodes"); err != nil {
 		return err
 	}
 	config := filepath.Join(c.Dir, "kubelet.yaml")
@@ -113,7 +117,7 @@ func (c *Cluster) startKubelet(ctx context.Context, values nodeValues) error {
 		"--kubeconfig="+kubeconfig,
 		"--root-dir="+filepath.Join(c.Dir, "kubelet"),
 		"--cert-dir="+filepath.Join(c.Dir, "kubelet", "pki"),
-		"--hostname-override="+NodeName,
+		"--hostname-override="+nodeName,
 		"--node-ip="+values.NodeIP,
 	)
 	return err
@@ -122,27 +126,16 @@ func (c *Cluster) startKubelet(ctx context.Context, values nodeValues) error {
 // nodeReady checks that the node is Ready and has no taints. After a restart of the kubelet, the old condition may remain
 // for some seconds.
 func (c *Cluster) nodeReady(ctx context.Context) error {
-	node, err := c.Client.CoreV1().Nodes().Get(ctx, NodeName, metav1.GetOptions{})
+	node, err := c.Client.CoreV1().Nodes().Get(ctx, nodeName, metav1.GetOptions{})
 	if err != nil {
 		return err
 	}
-	if len(node.Spec.Taints) > 0 {
-		return fmt.Errorf("node %s has the taint %s", NodeName, node.Spec.Taints[0].Key)
-	}
 	for _, condition := range node.Status.Conditions {
-		if condition.Type == corev1.NodeReady {
-			if condition.Status == corev1.ConditionTrue {
-				return nil
-			}
-			return fmt.Errorf("node %s is not ready: %s", NodeName, condition.Message)
+		if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0 {
+			return nil
 		}
 	}
-	return fmt.Errorf("node %s has no condition Ready", NodeName)
-}
-
-// LoadImage loads an image tarball into the node.
-func (c *Cluster) LoadImage(ctx context.Context, tarball string) error {
-	return c.ctr(ctx, "images", "import", "--local", "--snapshotter", "native", tarball)
+	return fmt.Errorf("node %s is not ready: conditions %v, taints %v", nodeName, node.Status.Conditions, node.Spec.Taints)
 }
 
 func (c *Cluster) ctr(ctx context.Context, args ...string) error {
@@ -155,21 +148,6 @@ func (c *Cluster) ctr(ctx context.Context, args ...string) error {
 }
 
 func (c *Cluster) containerdSocket() string { return filepath.Join(c.Dir, "containerd.sock") }
-
-// makeBridge creates the pods' bridge before the CNI plugin does, because the node uses its address: the kubelet does not
-// accept a loopback address, and an address of the machine's own network should not be used.
-func makeBridge(ctx context.Context, name, address string) error {
-	for _, args := range [][]string{
-		{"link", "add", name, "type", "bridge"},
-		{"address", "add", address, "dev", name},
-		{"link", "set", name, "up"},
-	} {
-		if out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("make the bridge %s: %w: %s", name, err, out)
-		}
-	}
-	return nil
-}
 
 func writeTemplate(path, text string, values any) error {
 	parsed, err := template.New(filepath.Base(path)).Parse(text)
@@ -189,12 +167,14 @@ func writeTemplate(path, text string, values any) error {
 // CutPower stops the node like a power failure: it kills the kubelet, containerd and all containers at the same time. To
 // start the node again, restart containerd and then the kubelet.
 func (c *Cluster) CutPower(ctx context.Context) error {
-	containers := containerIDs(c.Dir)
-	return errors.Join(
+	err := errors.Join(
 		c.Kubelet.Kill(),
 		c.Containerd.Kill(),
 		// A running shim would record how its container terminated.
-		endAll(ctx, shimsOf(c.containerdSocket())),
-		endAll(ctx, inCgroups(containers)),
+		killAll(ctx, c.Dir, "containerd-shim"),
 	)
+	for _, id := range containersIn(c.Dir) {
+		_ = runc(ctx, c.Dir, "kill", id, "KILL") // an error if the container has ended already
+	}
+	return err
 }

@@ -3,14 +3,12 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,17 +18,13 @@ import (
 // pollInterval is the time between two checks of a condition.
 const pollInterval = 100 * time.Millisecond
 
-// Process is one component of the cluster, a child process that tests may
-// kill, stop and start again.
+// Process is one component of the cluster, a child process that tests may kill, stop and start again.
 type Process struct {
-	// Name of the component, such as kube-apiserver.
-	Name string
-	// LogPath is the file with the output of the component, also of earlier starts.
-	LogPath string
-
-	argv  []string
-	env   []string
-	dir   string
+	name string
+	log  string // the file with the output of the component, also of earlier starts
+	argv []string
+	env  []string
+	// ready reports whether the process is ready. If it is nil, nobody waits.
 	ready func(context.Context) error
 
 	cmd  *exec.Cmd
@@ -39,31 +33,31 @@ type Process struct {
 
 // start starts the process and waits until it is ready.
 func (p *Process) start(ctx context.Context) error {
-	if err := p.launch(); err != nil {
+	if err := p.Launch(); err != nil {
 		return err
 	}
 	if err := p.WaitReady(ctx); err != nil {
-		return fmt.Errorf("start %s: %w\n%s", p.Name, err, p.Tail(30))
+		return fmt.Errorf("start %s: %w\n%s", p.name, err, tail(p.log, 30))
 	}
 	return nil
 }
 
-// launch starts the process.
-func (p *Process) launch() error {
-	log, err := os.OpenFile(p.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+// Launch starts the process.
+func (p *Process) Launch() error {
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir}, p.env...)
-	cmd.Dir = p.dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, p.env...)
+	cmd.Dir = filepath.Dir(p.log)
 	cmd.Stdout, cmd.Stderr = log, log
-	// A session of its own: only the suite receives Ctrl-C, and then stops the components in order.
+	// A session of its own: only the suite receives Ctrl-C, and then stops the components.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", p.Name, err)
+		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -71,7 +65,7 @@ func (p *Process) launch() error {
 		close(done)
 	}()
 	p.cmd, p.done = cmd, done
-	return recordProcess(p.dir, p.Name, cmd.Process.Pid)
+	return nil
 }
 
 // WaitReady waits until the process is ready.
@@ -88,12 +82,8 @@ func (p *Process) WaitReady(ctx context.Context) error {
 		}
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		err := p.ready(attempt)
-		// An error because the wait is over means nothing.
-		if ctx.Err() == nil {
-			last = err
-		}
-		return err == nil, nil
+		last = p.ready(attempt)
+		return last == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("wait until it is ready: %w (last: %w)", err, last)
@@ -104,60 +94,24 @@ func (p *Process) WaitReady(ctx context.Context) error {
 // PID is the ID of the process that was started last.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Running reports whether the process has been started and has not ended.
-func (p *Process) Running() bool {
-	if p.cmd == nil {
-		return false
+// Signal sends a signal. A process that is stopped (SIGSTOP) keeps its connections open.
+func (p *Process) Signal(signal syscall.Signal) error {
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("send %s to %s: %w", signal, p.name, err)
 	}
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
+	return nil
 }
 
 // Kill ends the process at once (SIGKILL) and waits until it is gone.
 func (p *Process) Kill() error {
-	if !p.Running() {
-		return nil
-	}
-	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill %s: %w", p.Name, err)
+	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
 	}
 	<-p.done
 	return nil
 }
 
-// Terminate asks the process to end (SIGTERM) and kills it after grace.
-func (p *Process) Terminate(grace time.Duration) error {
-	if !p.Running() {
-		return nil
-	}
-	// A stopped process does not handle signals.
-	p.signal(syscall.SIGCONT)
-	if err := p.signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	select {
-	case <-p.done:
-		return nil
-	case <-time.After(grace):
-		return p.Kill()
-	}
-}
-
-// AskToEnd asks the process to end (SIGTERM) and does not wait.
-func (p *Process) AskToEnd() error { return p.signal(syscall.SIGTERM) }
-
-// Stop stops the process (SIGSTOP). Its connections stay open.
-func (p *Process) Stop() error { return p.signal(syscall.SIGSTOP) }
-
-// Cont resumes a stopped process (SIGCONT).
-func (p *Process) Cont() error { return p.signal(syscall.SIGCONT) }
-
-// Restart kills the process if it runs, and starts it again with the same
-// arguments, ports and data.
+// Restart kills the process if it runs, and starts it again with the same arguments, ports and data.
 func (p *Process) Restart(ctx context.Context) error {
 	if err := p.Kill(); err != nil {
 		return err
@@ -165,114 +119,28 @@ func (p *Process) Restart(ctx context.Context) error {
 	return p.start(ctx)
 }
 
-// Relaunch is Restart, but does not wait until the process is ready.
-func (p *Process) Relaunch() error {
-	if err := p.Kill(); err != nil {
-		return err
-	}
-	return p.launch()
-}
-
-func (p *Process) signal(sig syscall.Signal) error {
-	if !p.Running() {
-		return fmt.Errorf("send %s to %s: it does not run", sig, p.Name)
-	}
-	if err := p.cmd.Process.Signal(sig); err != nil {
-		return fmt.Errorf("send %s to %s: %w", sig, p.Name, err)
-	}
-	return nil
-}
-
-// Tail returns the last lines of the process's log, indented under its path.
-func (p *Process) Tail(lines int) string {
-	data, err := os.ReadFile(p.LogPath)
+// tail returns the last lines of a log, indented under its path.
+func tail(path string, lines int) string {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
 	all := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
 	all = all[max(0, len(all)-lines):]
-	var out strings.Builder
-	fmt.Fprintf(&out, "the end of %s:\n", p.LogPath)
-	for _, line := range all {
-		fmt.Fprintf(&out, "    %s\n", line)
-	}
-	return out.String()
+	return fmt.Sprintf("the end of %s:\n    %s\n", path, bytes.Join(all, []byte("\n    ")))
 }
 
-// A processRecord is stored for each process, so that another run can end what a crashed run has left. The start time
-// distinguishes a process from a later one with the same ID.
-type processRecord struct {
-	PID       int
-	StartTime uint64
-}
-
-func recordProcess(dir, name string, pid int) error {
-	started, err := startTime(pid)
-	if err != nil {
-		// It has ended already: nothing to record.
-		return nil
-	}
-	data, err := json.Marshal(processRecord{pid, started})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, name+processSuffix), data, 0o644)
-}
-
-const processSuffix = ".process.json"
-
-// recordedProcess reads a record and returns the process ID, or 0 if that process has ended.
-func recordedProcess(path string) (int, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	var record processRecord
-	if err := json.Unmarshal(data, &record); err != nil {
-		return 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	if started, err := startTime(record.PID); err != nil || started != record.StartTime {
-		return 0, nil
-	}
-	return record.PID, nil
-}
-
-// startTime is field 22 of /proc/PID/stat, in clock ticks since boot. A zombie
-// counts as ended.
-func startTime(pid int) (uint64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The second field, the name in parentheses, may contain spaces.
-	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" {
-		return 0, fmt.Errorf("process %d has ended", pid)
-	}
-	return strconv.ParseUint(fields[19], 10, 64)
-}
-
-// endProcess sends SIGTERM (without grace: SIGKILL) to a process that is not a child of this one, and waits until it has
-// ended.
-func endProcess(ctx context.Context, pid int, grace time.Duration) error {
-	started, err := startTime(pid)
-	if err != nil {
-		return nil
-	}
-	gone := func(context.Context) (bool, error) {
-		now, err := startTime(pid)
-		return err != nil || now != started, nil
-	}
-	if grace > 0 {
-		syscall.Kill(pid, syscall.SIGCONT)
-		syscall.Kill(pid, syscall.SIGTERM)
-		if wait.PollUntilContextTimeout(ctx, pollInterval, grace, true, gone) == nil {
-			return nil
+// freePorts returns n different free ports on loopback. It holds all of them until the last one is found, so that no port
+// is returned twice.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, 0, n)
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
 		}
+		defer listener.Close()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
 	}
-	syscall.Kill(pid, syscall.SIGKILL)
-	if err := wait.PollUntilContextTimeout(ctx, pollInterval, 10*time.Second, true, gone); err != nil {
-		return fmt.Errorf("end process %d: %w", pid, err)
-	}
-	return nil
+	return ports, nil
 }

@@ -6,31 +6,28 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
-	"time"
 
 	"github.com/crashcheck/crashcheck/test/e2e/build"
-	"github.com/crashcheck/crashcheck/test/e2e/image"
 )
 
 // References of the images that every node of this package holds.
 const (
-	PauseImage   = "crashcheck.e2e/pause:1"
+	// CrasherImage is the program of programs/crasher. It is also the image of the pods' sandboxes, because it waits for
+	// SIGTERM if it has no environment.
 	CrasherImage = "crashcheck.e2e/crasher:1"
 	// GateImage is crashcheck, built from its own Dockerfile.
 	GateImage = "crashcheck.e2e/crashcheck:1"
 )
 
-// StartStandard builds what is not built yet and starts a cluster with a node
-// and Argo Rollouts. work is a folder for things made on the way.
-func StartStandard(ctx context.Context, name, work string, log io.Writer) (*Cluster, error) {
+// StartStandard builds what is not built yet and starts a cluster with a node and Argo Rollouts.
+func StartStandard(ctx context.Context, name string, log io.Writer) (*Cluster, error) {
 	// Missing packages should be known before minutes of building.
-	_, _, missing := nodePrerequisites()
-	if err := errors.Join(missing, build.ImagePrerequisites()); err != nil {
-		return nil, fmt.Errorf("check what this machine has: %w", err)
+	if err := prerequisites(); err != nil {
+		return nil, err
 	}
-	options := Options{Name: name, SandboxImage: PauseImage, Log: log}
+	options := Options{Name: name, Log: log}
 	for component, bin := range map[*build.Component]*string{
 		&build.Etcd:         &options.Etcd,
 		&build.Kubernetes:   &options.Kubernetes,
@@ -42,15 +39,24 @@ func StartStandard(ctx context.Context, name, work string, log io.Writer) (*Clus
 			return nil, err
 		}
 	}
-	var err error
-	if options.Images, err = makeImages(ctx, work, log); err != nil {
+	work, err := os.MkdirTemp("", "crashcheck-e2e-images-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	options.Images = []string{filepath.Join(work, "crashcheck.tar"), filepath.Join(work, "crasher.tar")}
+	err = errors.Join(
+		build.Image(ctx, options.Images[0], GateImage),
+		build.Crasher(ctx, work, options.Images[1], CrasherImage),
+	)
+	if err != nil {
 		return nil, err
 	}
 	return Start(ctx, options)
 }
 
-// StartControlPlane starts a cluster of the oldest Kubernetes: without a node,
-// without a scheduler, and without Argo Rollouts.
+// StartControlPlane starts a cluster of the oldest Kubernetes: without a node, without a scheduler, and without Argo
+// Rollouts.
 func StartControlPlane(ctx context.Context, name string, log io.Writer) (*Cluster, error) {
 	options := Options{Name: name, Log: log}
 	var err error
@@ -63,27 +69,22 @@ func StartControlPlane(ctx context.Context, name string, log io.Writer) (*Cluste
 	return Start(ctx, options)
 }
 
-func makeImages(ctx context.Context, work string, log io.Writer) ([]string, error) {
-	begun := time.Now()
-	gate := filepath.Join(work, "crashcheck.tar")
-	if err := build.Image(ctx, runtime.GOARCH, gate, GateImage); err != nil {
-		return nil, err
+// prerequisites names the Debian packages that a node needs and this machine does not have.
+func prerequisites() error {
+	if os.Geteuid() != 0 {
+		return errors.New("a node starts containers: run this as root")
 	}
-	size, err := os.Stat(gate)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(log, "e2e: built the image of crashcheck in %s: %.1f MB\n", time.Since(begun).Round(100*time.Millisecond), float64(size.Size())/1e6)
-	tarballs := []string{gate}
 	var faults []error
-	for program, ref := range map[string]string{"pause": PauseImage, "crasher": CrasherImage} {
-		binary, err := build.Program(ctx, program, work)
-		if err != nil {
-			return nil, err
+	for program, debian := range map[string]string{
+		"runc":                "runc",
+		"ip":                  "iproute2",
+		"buildah":             "buildah",
+		"/bin/busybox":        "busybox-static",
+		"/usr/lib/cni/bridge": "containernetworking-plugins",
+	} {
+		if _, err := exec.LookPath(program); err != nil {
+			faults = append(faults, fmt.Errorf("%s is missing: install the Debian package %s", program, debian))
 		}
-		tarball := filepath.Join(work, program+".tar")
-		faults = append(faults, image.WriteTarball(tarball, ref, binary), os.Remove(binary))
-		tarballs = append(tarballs, tarball)
 	}
-	return tarballs, errors.Join(faults...)
+	return errors.Join(faults...)
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -23,6 +22,7 @@ const (
 	Invalid      = 2
 	Inconclusive = 3
 	NotReady     = 4
+	Terminated   = 143 // by SIGTERM
 )
 
 // Report is the line on standard output.
@@ -97,24 +97,6 @@ func (r *Run) Signal(signal syscall.Signal) error { return r.cmd.Process.Signal(
 
 // Stderr is what the process has logged so far.
 func (r *Run) Stderr() string { return r.stderr.String() }
-
-// PeakMemory is the most memory that the running process has held so far, in
-// bytes: VmHWM, which counts the pages of its binary too.
-func (r *Run) PeakMemory() (int64, error) {
-	path := fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(data)) {
-		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
-			var kibibytes int64
-			_, err := fmt.Sscanf(value, "%d kB", &kibibytes)
-			return kibibytes << 10, err
-		}
-	}
-	return 0, fmt.Errorf("%s has no VmHWM: the process has ended", path)
-}
 
 // Wait waits until the process has ended and reads its report. It returns an error if standard output is not exactly one
 // line.

@@ -8,9 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
-	"os"
-	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +19,42 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
+// Pods records the pods in namespace that match selector, also those that exist already, until ctx ends. If the watch ends
+// before, the recording is incomplete, which is an error.
+func Pods(ctx context.Context, client kubernetes.Interface, namespace, selector string, out io.Writer) error {
+	watcher, err := client.CoreV1().Pods(namespace).Watch(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return fmt.Errorf("watch the pods to record: %w", err)
+	}
+	defer watcher.Stop()
+	zipped := gzip.NewWriter(out)
+	lines := json.NewEncoder(zipped)
+	var begun time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return zipped.Close()
+		case seen, open := <-watcher.ResultChan():
+			if ctx.Err() != nil {
+				return zipped.Close()
+			}
+			if !open {
+				return errors.Join(errors.New("the watch has ended by itself"), zipped.Close())
+			}
+			pod, isPod := seen.Object.(*corev1.Pod)
+			if !isPod {
+				return errors.Join(fmt.Errorf("the watch shows %w", apierrors.FromObject(seen.Object)), zipped.Close())
+			}
+			if begun.IsZero() {
+				begun = time.Now()
+			}
+			if err := lines.Encode(eventOf(seen.Type, pod, time.Since(begun))); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // event is a line of a recording.
 type event struct {
 	// Seconds since the first event, to the millisecond.
@@ -28,85 +63,8 @@ type event struct {
 	Pod     *corev1.Pod     `json:"object"`
 }
 
-// Recording is a watch that is being recorded.
-type Recording struct {
-	file    *os.File
-	zipped  *gzip.Writer
-	lines   *json.Encoder
-	watcher watch.Interface
-	stopped atomic.Bool
-	done    chan struct{}
-
-	begun time.Time
-	fault error
-}
-
-// Start starts to record the pods in namespace that match selector to a new file. The recording contains everything that
-// happens after Start has returned.
-func Start(ctx context.Context, client kubernetes.Interface, namespace, selector, path string) (*Recording, error) {
-	pods := client.CoreV1().Pods(namespace)
-	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil {
-		return nil, fmt.Errorf("list the pods to record: %w", err)
-	}
-	watcher, err := pods.Watch(ctx, metav1.ListOptions{LabelSelector: selector, ResourceVersion: list.ResourceVersion})
-	if err != nil {
-		return nil, fmt.Errorf("watch the pods to record: %w", err)
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		watcher.Stop()
-		return nil, err
-	}
-	zipped := gzip.NewWriter(file)
-	r := &Recording{file: file, zipped: zipped, lines: json.NewEncoder(zipped), watcher: watcher, done: make(chan struct{})}
-	for i := range list.Items {
-		r.write(watch.Added, &list.Items[i])
-	}
-	go r.follow()
-	return r, nil
-}
-
-// Done is closed when the watch has ended, because of Stop or an error.
-func (r *Recording) Done() <-chan struct{} { return r.done }
-
-// Stop ends the recording and closes the file. It returns an error if the watch had ended before: the recording is
-// incomplete.
-func (r *Recording) Stop() error {
-	select {
-	case <-r.done:
-		r.fault = errors.Join(r.fault, errors.New("the watch has ended by itself"))
-	default:
-	}
-	r.stopped.Store(true)
-	r.watcher.Stop()
-	<-r.done
-	return errors.Join(r.fault, r.zipped.Close(), r.file.Close())
-}
-
-func (r *Recording) follow() {
-	defer close(r.done)
-	for seen := range r.watcher.ResultChan() {
-		pod, isPod := seen.Object.(*corev1.Pod)
-		if !isPod {
-			// Stop closes the connection, which the watch reports as an event.
-			if r.stopped.Load() {
-				return
-			}
-			r.fault = errors.Join(r.fault, fmt.Errorf("the watch shows %w", apierrors.FromObject(seen.Object)))
-			return
-		}
-		r.write(seen.Type, pod)
-	}
-}
-
-func (r *Recording) write(kind watch.EventType, pod *corev1.Pod) {
-	if r.begun.IsZero() {
-		r.begun = time.Now()
-	}
-	pod = pod.DeepCopy()
+func eventOf(kind watch.EventType, pod *corev1.Pod, since time.Duration) event {
 	pod.ManagedFields = nil
 	pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
-	seconds := math.Round(time.Since(r.begun).Seconds()*1000) / 1000
-	r.fault = errors.Join(r.fault, r.lines.Encode(event{seconds, kind, pod}))
+	return event{math.Round(since.Seconds()*1000) / 1000, kind, pod}
 }

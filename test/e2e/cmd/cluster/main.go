@@ -6,67 +6,48 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/crashcheck/crashcheck/test/e2e/cluster"
 )
 
-const usage = `usage: cluster up | down [NAME]
+const usage = `usage: cluster up | down | down test
 
-up      starts a cluster that stays, and prints how to reach it
-down    ends it and removes all it has left; with NAME, the cluster of that
-        name ("test" is the test suite's)
+up         starts a cluster that keeps running, and prints how to reach it
+down       stops it and removes all that it has left
+down test  does the same for the cluster of a test run that was killed
 `
 
 // name differs from that of the test suite, so that both can run at the same time.
 const name = "play"
 
 func main() {
-	os.Exit(run(os.Args[1:]))
-}
-
-func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	switch {
-	case len(args) == 1 && args[0] == "up":
+	switch strings.Join(os.Args[1:], " ") {
+	case "up":
 		err = up(ctx)
-	case len(args) == 1 && args[0] == "down":
-		err = cluster.TakeDown(ctx, name, os.Stderr)
-	case len(args) == 2 && args[0] == "down":
-		err = cluster.TakeDown(ctx, args[1], os.Stderr)
+	case "down":
+		err = cluster.TakeDown(ctx, name)
+	case "down test":
+		err = cluster.TakeDown(ctx, "test")
 	default:
 		fmt.Fprint(os.Stderr, usage)
-		return 2
+		os.Exit(2)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
-		return 1
+		os.Exit(1)
 	}
-	return 0
 }
 
 func up(ctx context.Context) error {
-	running, err := cluster.IsUp(name)
+	c, err := cluster.StartStandard(ctx, name, os.Stderr)
 	if err != nil {
 		return err
 	}
-	if running {
-		fmt.Fprintf(os.Stderr, "e2e: cluster %s runs already\n", name)
-		fmt.Printf("export KUBECONFIG=%s/kubeconfig\n", cluster.Dir(name))
-		return nil
-	}
-	work, err := os.MkdirTemp("", "crashcheck-e2e-images-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	c, err := cluster.StartStandard(ctx, name, work, os.Stderr)
-	if err != nil {
-		return err
-	}
-	c.Release()
 	// Standard output is only this line: eval "$(… up)" works.
 	fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig)
 	return nil

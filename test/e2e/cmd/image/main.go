@@ -1,5 +1,5 @@
-// Command image builds the product's Dockerfile for an architecture and writes
-// the image's binary to a file, so that it can run under emulation.
+// Command image builds the product's Dockerfile for an architecture and writes the image's only file, the binary, to a
+// folder, so that it can run under emulation.
 package main
 
 import (
@@ -28,14 +28,21 @@ func main() {
 func run(arch, out string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	work, err := os.MkdirTemp("", "crashcheck-e2e-image-")
+	// A folder beside the file, so that the file can be renamed.
+	content, err := os.MkdirTemp(filepath.Dir(out), "image-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	tarball := filepath.Join(work, "crashcheck.tar")
-	if err := build.Image(ctx, arch, tarball, "crashcheck.e2e/crashcheck:"+arch); err != nil {
+	defer os.RemoveAll(content)
+	if err := build.ImageContent(ctx, arch, content); err != nil {
 		return err
 	}
-	return extract(tarball, arch, out)
+	files, err := os.ReadDir(content)
+	if err != nil {
+		return err
+	}
+	if len(files) != 1 {
+		return fmt.Errorf("the image contains %v, want one file", files)
+	}
+	return os.Rename(filepath.Join(content, files[0].Name()), out)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	namespace := flag.String("namespace", "", "namespace of the pods (default: the kubeconfig context's)")
+	namespace := flag.String("namespace", "default", "namespace of the pods")
 	selector := flag.String("selector", "", "label selector of the pods (default: all)")
 	out := flag.String("out", "stream.jsonl.gz", "the file to write")
 	length := flag.Duration("for", 2*time.Minute, "how long to record; Ctrl-C ends it sooner")
@@ -32,32 +32,20 @@ func main() {
 func run(namespace, selector, out string, length time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	kubeconfig := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{})
-	config, err := kubeconfig.ClientConfig()
+	ctx, cancel := context.WithTimeout(ctx, length)
+	defer cancel()
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
 	if err != nil {
 		return fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	if namespace == "" {
-		if namespace, _, err = kubeconfig.Namespace(); err != nil {
-			return fmt.Errorf("read the kubeconfig: %w", err)
-		}
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	// The recording has its own context, so Ctrl-C ends it in order.
-	recording, err := record.Start(context.Background(), client, namespace, selector, out)
+	file, err := os.Create(out)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "recording into %s for %s\n", out, length)
-	select {
-	case <-ctx.Done():
-	case <-time.After(length):
-	case <-recording.Done():
-		return errors.Join(errors.New("the stream is not whole"), recording.Stop())
-	}
-	return recording.Stop()
+	return errors.Join(record.Pods(ctx, client, namespace, selector, file), file.Close())
 }
