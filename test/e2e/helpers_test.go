@@ -66,8 +66,12 @@ func eventually(t *testing.T, what string, within time.Duration, condition func(
 	t.Helper()
 	last := errors.New("not asked yet")
 	err := wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, within, true, func(ctx context.Context) (bool, error) {
-		last = condition(ctx)
-		return last == nil, nil
+		err := condition(ctx)
+		// An error because the wait is over means nothing.
+		if ctx.Err() == nil {
+			last = err
+		}
+		return err == nil, nil
 	})
 	if err != nil {
 		t.Fatalf("waited %s until %s; at last: %v", within, what, last)
