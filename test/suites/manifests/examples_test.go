@@ -78,6 +78,10 @@ func TestExamplesNameTheWorkload(t *testing.T) {
 		}
 		get[*rbacv1.Role](t, objects, "Role/read-workloads") // of the component workload
 	}
+	hook := get[*batchv1.Job](t, build(t, docsExamples+"/argo-cd"), "Job/rollout-crashcheck-job").Annotations
+	if hook["argocd.argoproj.io/hook"] != "PostSync" || hook["argocd.argoproj.io/hook-delete-policy"] != "BeforeHookCreation" {
+		t.Errorf("the annotations of the hook for Argo CD are %v", hook)
+	}
 }
 
 // render renders the chart as Helm does, as far as its templates need. test/e2e installs it with the real Helm.
@@ -124,6 +128,9 @@ func TestChart(t *testing.T) {
 		t.Errorf("WORKLOAD is %s, want %s", got, want)
 	}
 	checkDeadline(t, job.Spec, cfg, cfg.Duration)
+	if hook := job.Annotations; hook["helm.sh/hook"] != "post-install,post-upgrade" || hook["helm.sh/hook-delete-policy"] != "before-hook-creation" {
+		t.Errorf("the Job's annotations are %v", hook)
+	}
 	base := jobsIn(build(t, deploy+"/base"))["Job/rollout-crashcheck-job"]
 	checkPod(t, job.Spec.Template.Spec, base.Template.Spec)
 	if asYAML(t, job.Spec.PodFailurePolicy) != asYAML(t, base.PodFailurePolicy) || *job.Spec.BackoffLimit != 0 || job.Spec.TTLSecondsAfterFinished == nil {

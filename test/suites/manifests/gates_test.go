@@ -150,6 +150,9 @@ func checkGate(t *testing.T, job, base batchv1.JobSpec, components []string, win
 		t.Errorf("Pod Security %s: %s", restricted, result.ForbiddenDetail())
 	}
 	checkPod(t, pod, base.Template.Spec)
+	if limits := pod.Containers[0].Resources.Limits; len(limits) != 1 || limits.Memory().String() != "32Mi" {
+		t.Errorf("the limits are %v, want only memory 32Mi", limits)
+	}
 
 	// An injected sidecar would keep the Job from completing.
 	labels, annotations := job.Template.Labels, job.Template.Annotations
