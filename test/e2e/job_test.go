@@ -148,7 +148,6 @@ func TestCrashLogs(t *testing.T) {
 // The Job's memory limit is enough for 5,000 pods. The pods keep the API server busy, so this test does not run together with
 // others.
 func TestListOf5000Pods(t *testing.T) {
-	needsNode(t)
 	namespace := newNamespace(t)
 	const count, workers = 5000, 8
 	faults := make(chan error)
@@ -168,6 +167,8 @@ func TestListOf5000Pods(t *testing.T) {
 			t.Error("create a pod:", err)
 		}
 	}
+	wantCounts(t, runGate(t, environment(namespace, map[string]string{"DURATION": "5"}), gate.Pass), count, count)
+	needsNode(t)
 	startJob(t, namespace, map[string]string{"HASH": someHash, "INTERVAL": "100ms", "DURATION": "20", "CRASH_LIMIT": "1000000"})
 	result := finishJob(t, namespace, 3*time.Minute, gate.Pass)
 	if result.Report.Crashes != count || result.Report.Pods != count {

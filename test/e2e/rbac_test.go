@@ -118,8 +118,10 @@ func TestVanishing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "600", "401"},
-		"the namespace, with the permissions in it":                                      {false, deleteNamespace, "600", "failed"},
-		"the namespace, which is a release without pods with permissions for all others": {true, deleteNamespace, "20", "no pods remained at the final check, since "},
+		"the namespace, with the permissions in it": {false, deleteNamespace, "600", "failed"},
+		"the namespace; with permissions for all others, it is a release without pods": {
+			true, deleteNamespace, "20", "no pods remained at the final check, since ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,12 +41,25 @@ var (
 )
 
 var workloadKinds = map[string]workloadKind{
-	"Deployment":  {kind: "deployment", apiVersion: "apps/v1", label: deploymentLabel, spec: map[string]any{"strategy": keepOld}, scales: true},
-	"StatefulSet": {kind: "statefulset", apiVersion: "apps/v1", label: appsv1.ControllerRevisionHashLabelKey, spec: map[string]any{"podManagementPolicy": "Parallel"}, scales: true},
-	"DaemonSet":   {kind: "daemonset", apiVersion: "apps/v1", label: appsv1.ControllerRevisionHashLabelKey, spec: map[string]any{"updateStrategy": keepOld}},
-	"Rollout":     {kind: "rollout", apiVersion: "argoproj.io/v1alpha1", label: rolloutsLabel, spec: map[string]any{"strategy": canary}, scales: true},
+	"Deployment": {
+		kind: "deployment", apiVersion: "apps/v1", label: deploymentLabel,
+		spec: map[string]any{"strategy": keepOld}, scales: true,
+	},
+	"StatefulSet": {
+		kind: "statefulset", apiVersion: "apps/v1", label: appsv1.ControllerRevisionHashLabelKey,
+		spec: map[string]any{"podManagementPolicy": "Parallel"}, scales: true,
+	},
+	"DaemonSet": {
+		kind: "daemonset", apiVersion: "apps/v1", label: appsv1.ControllerRevisionHashLabelKey,
+		spec: map[string]any{"updateStrategy": keepOld},
+	},
+	"Rollout": {
+		kind: "rollout", apiVersion: "argoproj.io/v1alpha1", label: rolloutsLabel,
+		spec: map[string]any{"strategy": canary}, scales: true,
+	},
 	"Rollout with workloadRef": {
-		kind: "rollout", apiVersion: "argoproj.io/v1alpha1", label: rolloutsLabel, spec: map[string]any{"strategy": canary}, scales: true, byReference: true,
+		kind: "rollout", apiVersion: "argoproj.io/v1alpha1", label: rolloutsLabel,
+		spec: map[string]any{"strategy": canary}, scales: true, byReference: true,
 	},
 }
 
