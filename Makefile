@@ -80,7 +80,7 @@ microbench: ## run the Go benchmarks
 
 # The end-to-end tests run as root. See test/e2e/README.md.
 .PHONY: e2e
-e2e: ## run the end-to-end tests on a real control plane, node and Argo Rollouts (Linux, root; if KUBECONFIG is set: on that cluster)
+e2e: ## run the end-to-end tests on a real control plane, node and Argo Rollouts (Linux, root)
 	cd test/e2e && $(GO) test -count=1 -timeout 60m .
 
 .PHONY: e2e-oldest

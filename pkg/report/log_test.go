@@ -348,7 +348,7 @@ func TestEndOfTheLog(t *testing.T) {
 		{"not ready: describe shows why", last(runner.NotReady, runner.PodsNotReady, checker.Tally{Active: 2, NotReady: []string{"web-1", "web-2"}}),
 			summary + "INF details: kubectl -n shop describe pod web-1\nERR NOT READY (exit code 4): no crashes within 5m1s, limit 5; 2 of 2 pods were not Ready at the final check: web-1, web-2\n"},
 		{"no pods matched: the labels show why", result(runner.Inconclusive, runner.NeverMatched),
-			noVerdict + "; details: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): no pod matched pod-template-hash=6fd8d747\n"},
+			noVerdict + "; check HASH (or SELECTOR) and NAMESPACE: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): no pod matched pod-template-hash=6fd8d747\n"},
 		{"a container that cannot start", last(runner.Inconclusive, runner.NeverRan, checker.Tally{NotReady: []string{"web-1"}, CannotStart: []checker.CannotStart{{Pod: "web-2"}}}),
 			noVerdict + "; details: kubectl -n shop describe pod web-2\nERR INCONCLUSIVE (exit code 3): at most 2 pods ran at the same time; pod web-2 cannot start\n"},
 		{"a node that does not report", last(runner.Inconclusive, runner.Unreported, checker.Tally{Active: 1, NotReady: []string{"web-1"}, Unreported: []checker.UnreportedPod{{Pod: "web-1", Node: "node-1"}}}),

@@ -96,6 +96,8 @@ func details(r Result) string {
 		return "details: " + kubectl + "describe pod " + r.Containers[0].Pod
 	case r.Err != nil:
 		return "fix the reported problem; to test access: " + kubectl + "get pods"
+	case r.Cause == runner.NeverMatched && r.Workload == "":
+		return "check HASH (or SELECTOR) and NAMESPACE: " + kubectl + "get pods --show-labels"
 	case r.Cause == runner.Superseded:
 		return "run the gate again to check the current version"
 	case r.Cause == runner.NoVersion, r.Cause == runner.Aborted:
