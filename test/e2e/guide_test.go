@@ -92,6 +92,17 @@ func blocks(text, language string) []string {
 	}
 }
 
+// waitForMeasurement waits until the controller has stored a measurement of the AnalysisRun.
+func waitForMeasurement(t *testing.T, namespace string) {
+	t.Helper()
+	eventually(t, "the AnalysisRun has a measurement", patience, func(context.Context) error {
+		if len(measurements(t, namespace)) == 0 {
+			return errors.New("it has none")
+		}
+		return nil
+	})
+}
+
 // TestEndsOfAnAnalysis shows how the controller treats a Job that does not finish, as the guide describes.
 func TestEndsOfAnAnalysis(t *testing.T) {
 	needsNode(t)
@@ -101,13 +112,7 @@ func TestEndsOfAnAnalysis(t *testing.T) {
 		t.Parallel()
 		namespace := rolloutsNamespace(t)
 		startAnalysis(t, namespace, long)
-		// Before the controller has stored its measurement, it would create the same Job again.
-		eventually(t, "the AnalysisRun has a measurement", patience, func(context.Context) error {
-			if len(measurements(t, namespace)) == 0 {
-				return errors.New("it has none")
-			}
-			return nil
-		})
+		waitForMeasurement(t, namespace) // until then, the controller would create the same Job again
 		first := jobOfAnalysis(t, namespace, "")
 		background := metav1.DeletePropagationBackground
 		if err := the.Client.BatchV1().Jobs(namespace).Delete(t.Context(), first, metav1.DeleteOptions{PropagationPolicy: &background}); err != nil {
@@ -123,6 +128,7 @@ func TestEndsOfAnAnalysis(t *testing.T) {
 		namespace := rolloutsNamespace(t)
 		startAnalysis(t, namespace, long)
 		jobOfAnalysis(t, namespace, "")
+		waitForMeasurement(t, namespace) // an AnalysisRun that is ended without one is Successful
 		patchObject(t, argo(t, namespace, "analysisruns"), "crashcheck", []map[string]any{{"op": "add", "path": "/spec/terminate", "value": true}})
 		wantAnalysis(t, namespace, "Inconclusive", "")
 		eventually(t, "the Job is gone", patience, func(context.Context) error {
