@@ -60,7 +60,7 @@ type Checker struct {
 type Tally struct {
 	// New since the last check that succeeded.
 
-	New      []Crash
+	New      []ContainerCrashes
 	Appeared []string     // names of pods that were listed for the first time
 	Gone     []string     // names of pods that were listed before, and are not any more
 	Failed   []PodFailure // pods that were seen to have failed for the first time

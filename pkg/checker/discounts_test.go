@@ -300,7 +300,7 @@ func TestAPodThatIsEvictedForItsOwnUseIsOneCrash(t *testing.T) {
 	}
 	ledger := checker.NewLedger(checker.Ignore{})
 	crashes := ledger.Record(failed("Evicted"))
-	want := checker.Crash{Pod: "web-1", Kind: checker.Pod, New: 1, Crashes: 1, Termination: &checker.Termination{Reason: "Evicted", Message: "message"}}
+	want := checker.ContainerCrashes{Pod: "web-1", Kind: checker.Pod, New: 1, Crashes: 1, Termination: &checker.Termination{Reason: "Evicted", Message: "message"}}
 	if len(crashes) != 1 || *crashes[0].Termination != *want.Termination || crashes[0].Kind != want.Kind || crashes[0].Container != "" {
 		t.Errorf("got %+v, want %+v", crashes, want)
 	}

@@ -18,23 +18,14 @@ const (
 	Pod     Kind = "pod"     // not a container: a pod that was evicted because it exceeded a limit of its own
 )
 
-// Crash is one or more crashes of a container, seen for the first time.
-type Crash struct {
-	Pod         string
-	Container   string // empty for [Pod]
-	Kind        Kind
-	New         int64        // crashes that were not known before
-	Crashes     int64        // crashes of this container so far
-	Termination *Termination // of the latest one; nil: unknown
-}
-
 // ContainerCrashes contains what a ledger has recorded about one crashed container.
 type ContainerCrashes struct {
 	Pod         string
 	UID         types.UID
 	Container   string // empty for [Pod]
 	Kind        Kind
-	Crashes     int64
+	Crashes     int64        // so far
+	New         int64        // of these, the ones that [Ledger.Record] has just found
 	Termination *Termination // of the latest one; nil: unknown
 	Waiting     bool         // no new container had started when the pod was last seen
 }
@@ -76,7 +67,7 @@ func NewLedger(ignore Ignore) *Ledger {
 }
 
 // Record enters the current state of a pod and returns the crashes that were not known before.
-func (l *Ledger) Record(pod *corev1.Pod) []Crash {
+func (l *Ledger) Record(pod *corev1.Pod) []ContainerCrashes {
 	_, crashes := l.record(l.sight(pod))
 	return crashes
 }
@@ -100,13 +91,10 @@ func (l *Ledger) Pods() int { return len(l.pods) }
 // Containers returns the crashed containers, worst first, then by pod and container.
 func (l *Ledger) Containers() []ContainerCrashes {
 	var crashed []ContainerCrashes
-	for uid, pod := range l.pods {
+	for _, pod := range l.pods {
 		for _, c := range pod.containers {
 			if c.crashes > c.base && !l.ignoredContainers[c.name] {
-				crashed = append(crashed, ContainerCrashes{
-					Pod: pod.name, UID: uid, Container: c.name, Kind: c.kind, Crashes: c.crashes - c.base,
-					Termination: c.termination, Waiting: c.pending,
-				})
+				crashed = append(crashed, pod.crashed(c, 0))
 			}
 		}
 	}
@@ -122,7 +110,7 @@ func (l *Ledger) Containers() []ContainerCrashes {
 }
 
 // record enters what was seen of a pod.
-func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
+func (l *Ledger) record(s sighting) (*podAccount, []ContainerCrashes) {
 	pod, known := l.pods[s.uid]
 	if !known {
 		pod = &podAccount{uid: s.uid, name: s.name}
@@ -137,16 +125,13 @@ func (l *Ledger) record(s sighting) (*podAccount, []Crash) {
 	if s.failure != nil {
 		killed = removedWith(pod, s.containers)
 	}
-	var crashes []Crash
+	var crashes []ContainerCrashes
 	enter := func(seen containerSighting, killed bool) {
 		account := pod.account(seen.name)
 		n := account.enter(seen, killed)
 		if n > 0 && !l.ignoredContainers[account.name] {
 			l.total += n
-			crashes = append(crashes, Crash{
-				Pod: pod.name, Container: account.name, Kind: account.kind,
-				New: n, Crashes: account.crashes - account.base, Termination: account.termination,
-			})
+			crashes = append(crashes, pod.crashed(*account, n))
 		}
 	}
 	for i, seen := range s.containers {
@@ -203,6 +188,14 @@ func removedWith(pod *podAccount, seen []containerSighting) map[int]bool {
 		}
 	}
 	return removed
+}
+
+// crashed describes the crashes of one container, of which n are new.
+func (p *podAccount) crashed(c account, n int64) ContainerCrashes {
+	return ContainerCrashes{
+		Pod: p.name, UID: p.uid, Container: c.name, Kind: c.kind,
+		Crashes: c.crashes - c.base, New: n, Termination: c.termination, Waiting: c.pending,
+	}
 }
 
 // account returns the account of a container, or nil: containers that never terminated need none.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -50,9 +49,5 @@ func cut(text string) string {
 	if len(text) <= maxMessage {
 		return text
 	}
-	end := maxMessage
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return strings.Clone(text[:end]) + "…"
+	return strings.ToValidUTF8(text[:maxMessage], "") + "…"
 }

@@ -47,9 +47,5 @@ func cut(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
-	end := max(most-len(ellipsis), 0)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + ellipsis
+	return strings.ToValidUTF8(text[:max(most-len(ellipsis), 0)], "") + ellipsis
 }

@@ -112,19 +112,18 @@ func (l *Log) warn(sentence string, facts ...any) {
 	}
 }
 
-func (l *Log) crashed(e runner.Checked, c checker.Crash) {
+func (l *Log) crashed(e runner.Checked, c checker.ContainerCrashes) {
 	l.crashes += c.New
 	l.timeline.addCrashes(e.Elapsed, c.New)
-	how := explain(c.Kind, c.Termination)
+	how := explain(c)
 	if c.New > 1 {
 		how = count(c.New, "crash") + ", last: " + how
 	}
 	if e.Number == 1 {
 		how += " (" + foundAtStart + ")"
 	}
-	all := checker.ContainerCrashes{Pod: c.Pod, Container: c.Container, Kind: c.Kind, Crashes: c.Crashes, Termination: c.Termination}
 	l.warn(fmt.Sprintf("crash %d/%d: %s: %s", l.crashes, l.plan.CrashLimit, name(c.Pod, c.Container, c.Kind), how),
-		"event", "crash", "crashes", l.crashes, "limit", l.plan.CrashLimit, "crashed", newJSONContainer(all))
+		"event", "crash", "crashes", l.crashes, "limit", l.plan.CrashLimit, "crashed", newJSONContainer(c))
 }
 
 // checkFailed logs an error as a warning if the last warning was about a different error, at most once in warnEvery.

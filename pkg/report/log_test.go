@@ -32,18 +32,18 @@ func tell(log *report.Log) {
 	cannotStart = []checker.CannotStart{{Pod: "web-6fd8d747-pqrst", Container: "app", Reason: "ImagePullBackOff", Message: "the same, in other words"}}
 	log.Observe(check(3, 10*time.Second, checker.Tally{
 		Pods: 3, Ran: 2, Crashes: 1, CannotStart: cannotStart,
-		New:        []checker.Crash{{Pod: oom.Pod, Container: "app", Kind: checker.Main, New: 1, Crashes: 1, Termination: oom.Termination}},
+		New:        []checker.ContainerCrashes{{Pod: oom.Pod, Container: "app", Kind: checker.Main, New: 1, Crashes: 1, Termination: oom.Termination}},
 		Unreported: []checker.UnreportedPod{{Pod: panicked.Pod, Node: "node-1"}},
 	}))
-	log.Observe(runner.CheckFailed{Err: errRefused, Failures: 1, Elapsed: 15 * time.Second, RetryIn: 500 * time.Millisecond, GiveUpIn: time.Minute})
-	log.Observe(runner.CheckFailed{Err: errRefused, Failures: 2, Elapsed: 16 * time.Second, RetryIn: time.Second, GiveUpIn: 59 * time.Second})
+	log.Observe(runner.CheckFailed{Err: errRefused, Elapsed: 15 * time.Second, GiveUpIn: time.Minute})
+	log.Observe(runner.CheckFailed{Err: errRefused, Elapsed: 16 * time.Second, GiveUpIn: 59 * time.Second})
 	recovered := check(4, 20*time.Second, checker.Tally{
 		Pods: 2, Ran: 2, Crashes: 5, Gone: []string{"web-6fd8d747-pqrst"},
 		Failed: []checker.PodFailure{
 			{Pod: "web-6fd8d747-zzzzz", Reason: "NodeShutdown", Message: "Pod was terminated in response to imminent node shutdown."},
 			{Pod: evicted.Pod, Reason: "Evicted", Crash: true},
 		},
-		New: []checker.Crash{
+		New: []checker.ContainerCrashes{
 			{Pod: oom.Pod, Container: "app", Kind: checker.Main, New: 2, Crashes: 3, Termination: oom.Termination},
 			{Pod: panicked.Pod, Container: "proxy", Kind: checker.Sidecar, New: 1, Crashes: 1, Termination: panicked.Termination},
 			{Pod: evicted.Pod, Kind: checker.Pod, New: 1, Crashes: 1, Termination: evicted.Termination},
@@ -51,7 +51,7 @@ func tell(log *report.Log) {
 	})
 	recovered.Failures, recovered.Unobserved = 2, 10*time.Second
 	log.Observe(recovered)
-	log.Observe(runner.CheckFailed{Err: errRefused, Failures: 1, Elapsed: 25 * time.Second, GaveUp: true})
+	log.Observe(runner.CheckFailed{Err: errRefused, Elapsed: 25 * time.Second, GaveUp: true})
 	log.Warn("a warning")
 	log.LogLines(oom.Pod, "app", []byte("loading\tall orders\r\n\x1b[31mallocating\x1b[0m\n"))
 	r := result(runner.Fail, "", oom, panicked, evicted)
@@ -220,12 +220,12 @@ func TestTextFromTheClusterForgesNothing(t *testing.T) {
 		termination := &checker.Termination{ExitCode: 1, Reason: forged, Message: forged}
 		log.Observe(runner.Checked{Number: 1, Tally: checker.Tally{
 			Pods: 1, Crashes: 1, Appeared: []string{forged}, Gone: []string{forged},
-			New:         []checker.Crash{{Pod: forged, Container: forged, Kind: checker.Main, New: 1, Crashes: 1, Termination: termination}},
+			New:         []checker.ContainerCrashes{{Pod: forged, Container: forged, Kind: checker.Main, New: 1, Crashes: 1, Termination: termination}},
 			Failed:      []checker.PodFailure{{Pod: forged, Reason: forged, Message: forged}},
 			CannotStart: []checker.CannotStart{{Pod: forged, Container: forged, Reason: forged, Message: forged}},
 			Unreported:  []checker.UnreportedPod{{Pod: forged, Node: forged}},
 		}})
-		log.Observe(runner.CheckFailed{Err: errors.New(forged), Failures: 1, GiveUpIn: time.Second})
+		log.Observe(runner.CheckFailed{Err: errors.New(forged), GiveUpIn: time.Second})
 		log.Warn(forged)
 		r := result(runner.Fail, "", checker.ContainerCrashes{Pod: forged, Container: forged, Kind: checker.Main, Crashes: 1, Termination: termination})
 		r.Namespace = forged
@@ -248,7 +248,7 @@ func many(n int) runner.Checked {
 	for i := range n {
 		pod := fmt.Sprint("pod-", i)
 		event.Tally.Appeared = append(event.Tally.Appeared, pod)
-		event.Tally.New = append(event.Tally.New, checker.Crash{Pod: pod, Container: "app", Kind: checker.Main, New: 1, Crashes: 1})
+		event.Tally.New = append(event.Tally.New, checker.ContainerCrashes{Pod: pod, Container: "app", Kind: checker.Main, New: 1, Crashes: 1})
 		event.Tally.CannotStart = append(event.Tally.CannotStart, checker.CannotStart{Pod: pod, Reason: "Unschedulable"})
 	}
 	return event
@@ -266,7 +266,7 @@ func TestOneCheckAddsFewLinesHoweverManyPodsThereAre(t *testing.T) {
 		got := withoutTimes(record(report.LogOptions{}, func(log *report.Log) {
 			log.Observe(many(test.pods))
 			next := checker.Tally{CannotStart: many(test.pods).Tally.CannotStart} // known already
-			next.New = []checker.Crash{{Pod: "last", Container: "app", Kind: checker.Main, New: 1}}
+			next.New = []checker.ContainerCrashes{{Pod: "last", Container: "app", Kind: checker.Main, New: 1}}
 			log.Observe(runner.Checked{Number: 3, Tally: next})
 		}))
 		if lines := strings.Count(got, "\n"); lines != test.lines+1 {
@@ -280,10 +280,10 @@ func TestOneCheckAddsFewLinesHoweverManyPodsThereAre(t *testing.T) {
 }
 
 func TestCrashesOfTheFirstCheckAreMarked(t *testing.T) {
-	crash := checker.Crash{Pod: "web-1", Container: "app", Kind: checker.Main, New: 2, Termination: &checker.Termination{ExitCode: 3}}
+	crash := checker.ContainerCrashes{Pod: "web-1", Container: "app", Kind: checker.Main, New: 2, Termination: &checker.Termination{ExitCode: 3}}
 	got := withoutTimes(record(report.LogOptions{}, func(log *report.Log) {
 		for number := range int64(2) {
-			log.Observe(runner.Checked{Number: number + 1, Tally: checker.Tally{Pods: 1, New: []checker.Crash{crash}}})
+			log.Observe(runner.Checked{Number: number + 1, Tally: checker.Tally{Pods: 1, New: []checker.ContainerCrashes{crash}}})
 		}
 	}))
 	want := "WRN crash 2/0: web-1/app: 2 crashes, last: exit code 3 (found at the first check)\nWRN crash 4/0: web-1/app: 2 crashes, last: exit code 3\n"
@@ -295,7 +295,7 @@ func TestCrashesOfTheFirstCheckAreMarked(t *testing.T) {
 func TestFailedChecksDoNotFloodTheLog(t *testing.T) {
 	const s = time.Second
 	failed := func(at time.Duration, text string) runner.Event {
-		return runner.CheckFailed{Err: errors.New(text), Failures: 1, Elapsed: at, GiveUpIn: time.Minute}
+		return runner.CheckFailed{Err: errors.New(text), Elapsed: at, GiveUpIn: time.Minute}
 	}
 	recovered := func(at time.Duration) runner.Event {
 		return runner.Checked{Number: 2, Failures: 1, Elapsed: at, Unobserved: s, Tally: checker.Tally{Pods: 1}}

@@ -122,7 +122,7 @@ func worst(crashed []checker.ContainerCrashes) string {
 		return ""
 	}
 	c := crashed[0]
-	return fmt.Sprintf("worst: %s (%s, %s)", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), termination(c.Kind, c.Termination))
+	return fmt.Sprintf("worst: %s (%s, %s)", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), termination(c))
 }
 
 func unobserved(o runner.Outcome) string {

@@ -63,7 +63,7 @@ func table(r Result) string {
 			finishedAt = c.Termination.FinishedAt
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", c.Crashes, c.Kind, clock(finishedAt, now),
-			Escape(joined("/", c.Pod, c.Container)), cut(Escape(explain(c.Kind, c.Termination)), maxExplanation))
+			Escape(joined("/", c.Pod, c.Container)), cut(Escape(explain(c)), maxExplanation))
 	}
 	_ = w.Flush() // to memory
 	if more := len(r.Containers) - maxRows; more > 0 {

@@ -92,23 +92,24 @@ func clock(at, now time.Time) string {
 
 // summarize describes a crashed container.
 func summarize(c checker.ContainerCrashes) string {
-	return fmt.Sprintf("%s: %s, last: %s", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), explain(c.Kind, c.Termination))
+	return fmt.Sprintf("%s: %s, last: %s", name(c.Pod, c.Container, c.Kind), count(c.Crashes, "crash"), explain(c))
 }
 
 // explain adds to a termination the container's message, or otherwise the usual meaning of the termination.
-func explain(kind checker.Kind, t *checker.Termination) string {
+func explain(c checker.ContainerCrashes) string {
+	t := c.Termination
 	if t == nil {
-		return termination(kind, t)
+		return termination(c)
 	}
-	return joined(": ", termination(kind, t), cmp.Or(gist(t.Message), meanings[t.Reason], meanings[strconv.Itoa(int(t.ExitCode))]))
+	return joined(": ", termination(c), cmp.Or(gist(t.Message), meanings[t.Reason], meanings[strconv.Itoa(int(t.ExitCode))]))
 }
 
 // termination says how a container terminated, such as "exit code 137 (OOMKilled)", or why a pod failed.
-func termination(kind checker.Kind, t *checker.Termination) string {
-	if kind == checker.Pod && t != nil {
-		return t.Reason
+func termination(c checker.ContainerCrashes) string {
+	if c.Kind == checker.Pod && c.Termination != nil {
+		return c.Termination.Reason
 	}
-	return t.String()
+	return c.Termination.String()
 }
 
 // meanings explains reasons and exit codes of terminations.

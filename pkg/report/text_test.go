@@ -25,7 +25,7 @@ func TestExplain(t *testing.T) {
 		{checker.Pod, &checker.Termination{Reason: "Evicted", Message: "Pod ephemeral local storage usage exceeds"}, "Evicted: Pod ephemeral local storage usage exceeds"},
 		{checker.Pod, &checker.Termination{Reason: "Evicted"}, "Evicted"},
 	} {
-		if got := explain(test.kind, test.of); got != test.want {
+		if got := explain(checker.ContainerCrashes{Kind: test.kind, Termination: test.of}); got != test.want {
 			t.Errorf("%s, %v: got %q, want %q", test.kind, test.of, got, test.want)
 		}
 	}

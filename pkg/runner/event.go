@@ -15,7 +15,6 @@ type Checked struct {
 	Tally   checker.Tally
 	Elapsed time.Duration // since the start of the run
 	Took    time.Duration
-	Final   bool
 
 	// Failures is the number of attempts that failed just before, Unobserved the time since the last successful check
 	// before them, or since the start of the run. Both are 0 if none failed.
@@ -26,9 +25,7 @@ type Checked struct {
 // CheckFailed is an attempt that failed.
 type CheckFailed struct {
 	Err      error
-	Failures int64         // in a row, this one included
 	Elapsed  time.Duration // since the start of the run
-	RetryIn  time.Duration // until the next attempt; 0 if GaveUp
 	GiveUpIn time.Duration // until the run gives up if every attempt fails; 0 if GaveUp
 	GaveUp   bool          // the run ends here
 }

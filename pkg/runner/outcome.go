@@ -58,7 +58,6 @@ type Outcome struct {
 	Checks       int64         // successful ones
 	FailedChecks int64         // attempts that failed
 	Failures     int64         // of these, the ones in a row at the end
-	FailingSince time.Duration // when the first of them began
 	LastSuccess  time.Duration // when the last successful check ended; 0: none
 
 	Selector   string
@@ -68,7 +67,6 @@ type Outcome struct {
 	MostRan    int             // pods that have run, and have not Failed, seen by one check
 	Crashes    int64
 	AtStart    int64         // crashes that the first successful check found
-	FirstCheck time.Duration // when that check ended
 	Containers []checker.ContainerCrashes
 	Last       checker.Tally // the last successful check
 	GoneSince  time.Duration // when a check first found no pod that is present, if that has not changed; see [checker.Tally]

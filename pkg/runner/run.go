@@ -60,7 +60,7 @@ func (r *run) untilVerdict(ctx context.Context) {
 			o.Verdict = Interrupted
 			return
 		case err == nil:
-			r.succeed(tally, began, ended, final)
+			r.succeed(tally, began, ended)
 			if final || tally.Crashes >= o.Plan.CrashLimit || tally.Superseded != "" || tally.Version.Aborted != "" {
 				o.Verdict, o.Cause = judge(o.Plan, tally, o.MostPods, o.MostRan)
 				return
@@ -105,10 +105,10 @@ func (r *run) attempt(ctx context.Context, began time.Duration, final bool) (che
 }
 
 // succeed records a check that succeeded.
-func (r *run) succeed(tally checker.Tally, began, ended time.Duration, final bool) {
+func (r *run) succeed(tally checker.Tally, began, ended time.Duration) {
 	o := &r.outcome
 	if o.Checks++; o.Checks == 1 {
-		o.AtStart, o.FirstCheck = tally.Crashes, ended
+		o.AtStart = tally.Crashes
 	}
 	if tally.Present > 0 {
 		o.GoneSince = 0
@@ -123,7 +123,7 @@ func (r *run) succeed(tally checker.Tally, began, ended time.Duration, final boo
 	unobserved := ended - o.LastSuccess
 	o.LongestGap = max(o.LongestGap, unobserved)
 	o.LastSuccess = ended
-	event := Checked{Number: o.Checks, Tally: tally, Elapsed: ended, Took: ended - began, Final: final}
+	event := Checked{Number: o.Checks, Tally: tally, Elapsed: ended, Took: ended - began}
 	if r.streak.failures > 0 {
 		event.Failures, event.Unobserved = r.streak.failures, unobserved
 		r.streak = streak{}
@@ -142,9 +142,9 @@ func (r *run) fail(err error, began, ended time.Duration) (due time.Duration, ga
 	due = max(min(due, giveUp), ended)
 
 	gaveUp = isRejection(err) || began >= giveUp || ended >= r.schedule.deadline(r.streak.since)
-	event := CheckFailed{Err: err, Failures: r.streak.failures, Elapsed: ended, GaveUp: gaveUp}
+	event := CheckFailed{Err: err, Elapsed: ended, GaveUp: gaveUp}
 	if !gaveUp {
-		event.RetryIn, event.GiveUpIn = due-ended, max(giveUp-ended, 0)
+		event.GiveUpIn = max(giveUp-ended, 0)
 	}
 	r.observe(event)
 	return due, gaveUp
@@ -170,7 +170,7 @@ func (r *run) complete(ctx context.Context) {
 	o, ledger := &r.outcome, r.check.Ledger()
 	o.Elapsed = r.now()
 	o.LongestGap = max(o.LongestGap, o.Elapsed-o.LastSuccess)
-	o.Failures, o.FailingSince = r.streak.failures, r.streak.since
+	o.Failures = r.streak.failures
 	o.Selector, o.Version, o.Pods = r.check.Selector(), r.check.Version(), ledger.Pods()
 	o.Crashes, o.Containers = ledger.Total(), ledger.Containers()
 	if o.Verdict == Interrupted {
