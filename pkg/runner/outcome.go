@@ -66,7 +66,7 @@ type Outcome struct {
 	MostPods   int             // seen by one check
 	MostRan    int             // pods that have run, and have not Failed, seen by one check
 	Crashes    int64
-	AtStart    int64         // crashes that the first successful check found
+	AtStart    int64 // crashes that the first successful check found
 	Containers []checker.ContainerCrashes
 	Last       checker.Tally // the last successful check
 	GoneSince  time.Duration // when a check first found no pod that is present, if that has not changed; see [checker.Tally]
