@@ -43,7 +43,6 @@ func TestReason(t *testing.T) {
 		}, "no crashes within 5m1s, limit 5; the node of 1 of 3 pods has stopped reporting: node-1; 1 of 3 pods was not Ready at the final check: web-2"},
 
 		{"fail", outcome(runner.Fail, "", oom, panicked), nil, "4 crashes in 2 of 3 pods, limit 5; worst: web-6fd8d747-abcde/app (3 crashes, exit code 137, signal 9 (OOMKilled))"},
-		{"fail by an eviction", outcome(runner.Fail, "", evicted), nil, "1 crash in 1 of 3 pods, limit 5; worst: pod web-6fd8d747-klmno (1 crash, Evicted)"},
 
 		{"not ready", outcome(runner.NotReady, runner.PodsNotReady), func(o *runner.Outcome) { o.Last.NotReady = []string{"web-1", "web-2"} },
 			"no crashes within 5m1s, limit 5; 2 of 2 pods were not Ready at the final check: web-1, web-2"},

@@ -21,6 +21,8 @@ func TestTerminationMessage(t *testing.T) {
 		Termination: &checker.Termination{ExitCode: 3, Reason: "\x1b[2J\nPASS:", Message: "\u009b31m\u202ePASS: no crashes"}}}
 	notReady := result(runner.NotReady, runner.PodsNotReady)
 	notReady.Last.NotReady = []string{"web-1"}
+	paused := result(runner.Inconclusive, runner.NoVersion)
+	paused.Workload, paused.Version.Pending = "deployment/shop", "deployment shop is paused"
 	for _, test := range []struct {
 		claim  string
 		result report.Result
@@ -33,6 +35,7 @@ func TestTerminationMessage(t *testing.T) {
 - web-6fd8d747-fghij/proxy (sidecar): 1 crash, last: exit code 2: panic: no such table: orders
 - pod web-6fd8d747-klmno: 1 crash, last: Evicted: Usage of EmptyDir volume "data" exceeds the limit "1Mi".`},
 		{"not ready is two words", notReady, "NOT READY: no crashes within 5m1s, limit 5; 1 of 2 pods was not Ready at the final check: web-1"},
+		{"a version that is not known is not named", paused, "INCONCLUSIVE: the version to check is not known: deployment shop is paused"},
 		{"one configuration error is the reason itself", invalid("HASH: required"), "INVALID: HASH: required"},
 		{"several configuration errors have a line each", invalid("HASH: required", "INTERVAL: required"),
 			"INVALID: 2 configuration errors; crashcheck --help explains the variables\n- HASH: required\n- INTERVAL: required"},
