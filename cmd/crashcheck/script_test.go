@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -37,7 +38,8 @@ func TestMain(m *testing.M) {
 //	advance DURATION REQUESTS
 //	                         move its time forward once it has received this many requests
 //	fault hang               let no request be answered from now on
-//	fault CODE [PART]        let requests fail with this HTTP status, or only those whose URL contains the part
+//	fault CODE [PART]        let requests fail with this HTTP status (200: let responses be empty), or only those whose
+//	                         URL contains the part
 //	exit CODE CMD ARG...     run a command that has to end with this exit code
 //	verdict VERDICT [FILE]   stdout (or the file) has to be the one line of JSON, with this verdict, and nothing else
 //	interrupt SIGNAL CODE [TEXT]
@@ -180,6 +182,9 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 	code, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	fault := simcluster.Fail(code, 0)
+	if code == http.StatusOK {
+		fault = simcluster.Answer(code, "text/plain", "")
+	}
 	if len(args) > 1 {
 		fault = simcluster.Only(args[1], fault)
 	}
