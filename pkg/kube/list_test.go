@@ -32,9 +32,9 @@ func listWith(fields string) string {
 
 func TestAnInvalidListIsAnError(t *testing.T) {
 	realJSON, realProtobuf := encode(t, samplePods(), mediaJSON), encode(t, samplePods(), mediaProtobuf)
-	noVersion, incomplete := samplePods(), samplePods()
-	noVersion.ResourceVersion, incomplete.Continue = "", "next"
 	withVersion := metav1.ListMeta{ResourceVersion: "1"}
+	incomplete := samplePods()
+	incomplete.Continue = "next"
 	for claim, test := range map[string]struct {
 		code        int
 		contentType string
@@ -43,16 +43,11 @@ func TestAnInvalidListIsAnError(t *testing.T) {
 	}{
 		"an empty object":                      {200, mediaJSON, `{}`, "invalid PodList: no kind"},
 		"null":                                 {200, mediaJSON, `null`, "not a JSON object"},
-		"a number":                             {200, mediaJSON, `0`, "not a JSON object"},
-		"a kind without a version":             {200, mediaJSON, `{"kind":"PodList","metadata":{"resourceVersion":"1"},"items":[]}`, `kind "PodList", apiVersion ""`},
 		"another kind of list":                 {200, mediaJSON, string(encode(t, &corev1.ServiceList{ListMeta: withVersion}, mediaJSON)), `kind "ServiceList"`},
-		"another kind of list, in protobuf":    {200, mediaProtobuf, string(encode(t, &corev1.ServiceList{ListMeta: withVersion}, mediaProtobuf)), `kind "ServiceList"`},
+		"a Status in protobuf":                 {200, mediaProtobuf, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200}, mediaProtobuf)), `kind "Status"`},
 		"a kind after items that is another":   {200, mediaJSON, `{"apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u"}}],"kind":"ServiceList"}`, `kind "ServiceList"`},
-		"a List as kubectl prints it":          {200, mediaJSON, `{"kind":"List","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}`, `kind "List"`},
 		"a PodList of another group":           {200, mediaJSON, `{"kind":"PodList","apiVersion":"example.com/v1","metadata":{"resourceVersion":"1"},"items":[]}`, `apiVersion "example.com/v1"`},
 		"keys in another letter case":          {200, mediaJSON, `{"KIND":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"ITEMS":[{}]}`, "no kind"},
-		"a Status that says Success":           {200, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200}, mediaJSON)), `kind "Status"`},
-		"a Status in protobuf":                 {200, mediaProtobuf, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200}, mediaProtobuf)), `kind "Status"`},
 		"HTML":                                 {200, "text/html; charset=utf-8", `<html><body>Log in</body></html>`, `content type "text/html; charset=utf-8"`},
 		"no body":                              {200, mediaJSON, ``, "empty response body"},
 		"no body, in protobuf":                 {200, mediaProtobuf, ``, "empty response body"},
@@ -63,18 +58,13 @@ func TestAnInvalidListIsAnError(t *testing.T) {
 		"JSON that claims to be protobuf":      {200, mediaProtobuf, string(realJSON), "not in Kubernetes' protobuf format"},
 		"protobuf that claims to be JSON":      {200, mediaJSON, string(realProtobuf), "invalid character"},
 		"no resourceVersion":                   {200, mediaJSON, `{"kind":"PodList","apiVersion":"v1","items":[]}`, "no metadata.resourceVersion"},
-		"no resourceVersion, in protobuf":      {200, mediaProtobuf, string(encode(t, noVersion, mediaProtobuf)), "no metadata.resourceVersion"},
 		"no list in the envelope":              {200, mediaProtobuf, "k8s\x00\n\x0d\n\x02v1\x12\x07PodList", "no metadata.resourceVersion"},
 		"a continue token":                     {200, mediaJSON, string(encode(t, incomplete, mediaJSON)), "incomplete PodList"},
-		"a continue token, in protobuf":        {200, mediaProtobuf, string(encode(t, incomplete, mediaProtobuf)), "incomplete PodList"},
 		"items that are an object":             {200, mediaJSON, listStart + `,"items":{}}`, "items is not a list"},
-		"items of numbers":                     {200, mediaJSON, listStart + `,"items":[1,2]}`, "invalid PodList"},
 		"items that occur twice":               {200, mediaJSON, listStart + `,"items":null,"items":[]}`, "items occurs twice"},
 		"two lists, in protobuf":               {200, mediaProtobuf, listWith("") + "\x12\x00", "items occurs twice"},
 		"a restartCount that is too large":     {200, mediaJSON, listStart + `,"items":[{"status":{"containerStatuses":[{"restartCount":2147483648}]}}]}`, "2147483648"},
 		"items that are a number, in protobuf": {200, mediaProtobuf, listWith("\x10\x05"), "wire type 0"},
-		"items of a fixed size, in protobuf":   {200, mediaProtobuf, listWith("\x15\x00\x00\x00\x00"), "wire type 5"},
-		"metadata that is a number":            {200, mediaProtobuf, listWith("\x08\x05"), "wire type 0"},
 		"a pod's metadata that is a number":    {200, mediaProtobuf, listWith("\x12\x02\x08\x05"), "wire type 0"},
 		"data after a list":                    {200, mediaJSON, string(realJSON) + `{"kind":"PodList"}`, "data after the end of the list"},
 		"data after a list, in protobuf":       {200, mediaProtobuf, string(realProtobuf) + "garbage", "invalid PodList"},
@@ -94,7 +84,6 @@ func TestACompleteListIsAccepted(t *testing.T) {
 		body        []byte
 		want        int
 	}{
-		"JSON":                       {mediaJSON, encode(t, samplePods(), mediaJSON), 3},
 		"JSON with a charset":        {"application/json; charset=utf-8", encode(t, samplePods(), mediaJSON), 3},
 		"protobuf":                   {mediaProtobuf, encode(t, samplePods(), mediaProtobuf), 3},
 		"no pods, in JSON":           {mediaJSON, encode(t, empty, mediaJSON), 0},
@@ -127,31 +116,6 @@ func TestAnErrorOfVisitEndsTheList(t *testing.T) {
 		})
 		if err != enough || pods != 1 {
 			t.Errorf("%s: the error is %v after %d pods", media, err, pods)
-		}
-	}
-}
-
-func TestATruncatedListIsNeverASmallerOne(t *testing.T) {
-	for _, media := range []string{mediaJSON, mediaProtobuf} {
-		body := encode(t, samplePods(), media)
-		whole, err := decode(body, media)
-		if err != nil {
-			t.Fatal(err)
-		}
-		accepted := 0
-		for length := range body {
-			pods, err := decode(body[:length], media)
-			if err != nil {
-				continue
-			}
-			accepted++
-			if !equality.Semantic.DeepEqual(pods, whole) {
-				t.Errorf("%s truncated to %d of %d bytes is accepted as a list of %d pods", media, length, len(body), len(pods))
-			}
-		}
-		// JSON ends with a newline. In protobuf, the envelope has two empty fields after the list.
-		if most := map[string]int{mediaJSON: 1, mediaProtobuf: 2}[media]; accepted > most {
-			t.Errorf("%s: %d truncated lists are accepted, want at most %d", media, accepted, most)
 		}
 	}
 }
@@ -191,12 +155,13 @@ func compress(body []byte) []byte {
 	return compressed.Bytes()
 }
 
-func TestADamagedListMeansTheSameToTheLibrary(t *testing.T) {
+func TestATruncatedOrDamagedListMeansTheSameToTheLibrary(t *testing.T) {
 	pods := samplePods()
 	pods.Items = pods.Items[1:2]
 	for _, media := range []string{mediaJSON, mediaProtobuf} {
 		body := encode(t, pods, media)
 		for i := range body {
+			compareWithLibrary(t, body[:i], media)
 			for bit := range 8 {
 				damaged := bytes.Clone(body)
 				damaged[i] ^= 1 << bit
@@ -313,7 +278,6 @@ func TestAListHasALimitOfPods(t *testing.T) {
 func TestAPodHasALimitOfBytes(t *testing.T) {
 	for claim, start := range map[string]string{
 		"before the list":            "",
-		"in a list":                  `{"kind":"PodList","items":[`,
 		"in a pod":                   `{"items":[{"metadata":{"name":"`,
 		"in a key that is skipped":   `{"x":"`,
 		"in protobuf":                "k8s\x00\n\x0d\n\x02v1\x12\x07PodList\x12\xff\xff\xff\xff\x7f\x12\xff\xff\xff\xff\x0f",
