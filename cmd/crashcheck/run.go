@@ -157,11 +157,9 @@ func (g *gate) client(ctx context.Context, environ []string) (*kube.Client, erro
 		return nil, err
 	}
 	if g.result.Namespace == "" {
-		namespace := cluster.Namespace()
-		if err := config.ValidateNamespace(namespace); err != nil {
-			return nil, fmt.Errorf("NAMESPACE: not set, and the namespace of the credentials, %q, %w", namespace, err)
+		if g.result.Namespace = cluster.Namespace(); g.result.Namespace == "" {
+			return nil, errors.New("NAMESPACE is not set, and the credentials have no namespace: set NAMESPACE")
 		}
-		g.result.Namespace = namespace
 	}
 	return kube.NewClient(ctx, cluster, g.result.Namespace, fmt.Sprintf("crashcheck/%s (%s/%s)", buildVersion(), runtime.GOOS, runtime.GOARCH))
 }

@@ -47,7 +47,7 @@ Variables:
 Standard output is one line of JSON at the end. Standard error is the log.
 The cluster is that of KUBECONFIG if it is set; otherwise, in a pod, that of its service
 account; otherwise that of ~/.kube/config.
-Required permission: list on pods in one namespace.
+Required permission: list on pods in one namespace. WORKLOAD and CRASH_LOG_LINES need more.
 `)
 	return b.String()
 }

@@ -82,7 +82,7 @@ type Tally struct {
 	NotReady    []string // names of active pods that are not Ready
 
 	Version    Version // of the workload, if there is one
-	Superseded string  // how the workload no longer releases that version; empty: it does, or has not been read again
+	Superseded string  // why the workload no longer releases that version; empty: it does, or has not been read again
 }
 
 // UnreportedPod is a pod whose node has stopped reporting: its containers may crash unseen.

@@ -49,20 +49,20 @@ type Config struct {
 	CrashLimit  int64         `env:"CRASH_LIMIT" default:"required" meaning:"number of crashes at which the gate fails; at least 1"`
 	Debug       bool          `env:"DEBUG" envDefault:"off" meaning:"debug output, one line for each check: on for any value except empty, 0, false, no, off"`
 
-	Namespace string          `env:"NAMESPACE" default:"in a cluster, the Job's own namespace; otherwise, the namespace of the kubeconfig context, or default" meaning:"namespace of the pods"`
+	Namespace string          `env:"NAMESPACE" default:"in a cluster, the Job's own namespace; otherwise, the namespace of the kubeconfig context, or the namespace default" meaning:"namespace of the pods"`
 	Workload  Workload        `env:"WORKLOAD" meaning:"workload whose current version is checked, as TYPE/NAME; TYPE is deployment, statefulset, daemonset or rollout (Argo Rollouts)"`
-	Selector  labels.Selector `env:"SELECTOR" meaning:"label selector of the pods; if HASH or WORKLOAD is set too, a pod must match both"`
+	Selector  labels.Selector `env:"SELECTOR" meaning:"label selector of the pods; alone, it also selects pods of other versions; if HASH or WORKLOAD is set too, a pod must match both"`
 	HashLabel string          `env:"HASH_LABEL" default:"tries rollouts-pod-template-hash, then pod-template-hash" meaning:"key of the label whose value is HASH"`
 
-	MinPods          int64    `env:"MIN_PODS" envDefault:"1" meaning:"minimum number of pods that must have run, all found by the same check; 0: no minimum"`
-	RequireReady     bool     `env:"REQUIRE_READY" envDefault:"off" meaning:"whether every matching pod must be Ready at the final check: true, 1, yes, on or false, 0, no, off"`
+	MinPods          int64    `env:"MIN_PODS" envDefault:"1" meaning:"how many pods must have run (each of their main containers has started), counted by one check; 0: the gate passes even if no pod matches, has run or remains"`
+	RequireReady     bool     `env:"REQUIRE_READY" envDefault:"off" meaning:"whether every matching pod must be Ready at the final check: on (true, 1, yes) or off (false, 0, no)"`
 	IgnoreContainers []string `env:"IGNORE_CONTAINERS" meaning:"comma-separated names of containers whose crashes are not counted, such as istio-proxy"`
 	IgnoreExitCodes  []int32  `env:"IGNORE_EXIT_CODES" meaning:"comma-separated exit codes (0 to 255) that are not crashes, for containers that exit on purpose"`
 	Baseline         string   `env:"BASELINE" envDefault:"absolute" meaning:"absolute: count all crashes of the pods; start: do not count the crashes that the first check finds"`
 
 	APIGrace      time.Duration `env:"API_GRACE" envDefault:"60s" meaning:"how long checks may fail in a row before the verdict is inconclusive; 0: no grace period"`
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"text" meaning:"format of the log on standard error: text or json"`
-	CrashLogLines int64         `env:"CRASH_LOG_LINES" envDefault:"0" meaning:"if the verdict is fail, print this many of the last log lines of the containers that crashed most (needs get on pods/log; takes at most 5s; skipped after a signal)"`
+	CrashLogLines int64         `env:"CRASH_LOG_LINES" envDefault:"0" meaning:"if the verdict is fail, print this many of the last log lines of the three containers that crashed most (needs get on pods/log; takes at most 5s; skipped after a signal)"`
 
 	// Selectors select the pods by Hash, HashLabel and Selector. None of them is empty. With both hash labels, the
 	// second selector is tried until one of the two has matched. With a Workload, there are no Selectors: its version

@@ -1,7 +1,7 @@
 // Package config turns environment variables into a [Config] whose values are parsed and validated.
 //
 // Config is the only place that defines variables: a field with an env tag is a variable, and its other tags document
-// it. [Variables] is made from them, and --help and the README print it. To add a variable, add a field, and a rule to
+// it. [Variables] is made from them, and --help and the README show it. To add a variable, add a field, and a rule to
 // validate if it has one.
 //
 // # Guarantees

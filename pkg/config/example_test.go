@@ -18,7 +18,7 @@ func ExampleParse() {
 	}
 	// Output:
 	// 5s 5m0s pod-template-hash=6fd8d747 <nil>
-	// HASH: Invalid value: "{{args.hash}}": is a placeholder that was not replaced: check the name of the argument in the AnalysisTemplate or manifest
+	// HASH: Invalid value: "{{args.hash}}": is a placeholder: replace it in the manifest, or, in an AnalysisTemplate, check the name of the argument
 	// INTERVAL: Invalid value: "soon": must be a whole number of seconds (5) or a duration (5s, 1m30s, 500ms), at most 7 days
 	// CRASH_LIMIT: Invalid value: "0": must be at least 1
 }

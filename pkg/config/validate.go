@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -49,7 +48,7 @@ func (v validation) validate(c Config) {
 	v.must(c.CrashLimit >= 1, "CRASH_LIMIT", "must be at least 1")
 
 	if v.isGiven("NAMESPACE") {
-		v.conform("NAMESPACE", c.Namespace, mustBeNamespace, apivalidation.IsDNS1123Label)
+		v.conform("NAMESPACE", c.Namespace, "must be a namespace name", apivalidation.IsDNS1123Label)
 	}
 	if v.isGiven("WORKLOAD") && v.isGiven("HASH") {
 		variable, other := "WORKLOAD", "HASH"
@@ -63,7 +62,7 @@ func (v validation) validate(c Config) {
 	}
 	v.must(c.MinPods >= 0, "MIN_PODS", "must be at least 0")
 	if word := v.given["REQUIRE_READY"]; word != "" {
-		v.must(isOn(word) || isOff(word), "REQUIRE_READY", "must be true, 1, yes, on or false, 0, no, off")
+		v.must(isOn(word) || isOff(word), "REQUIRE_READY", "must be one of true, 1, yes, on, false, 0, no, off")
 	}
 	for _, name := range c.IgnoreContainers {
 		v.conform("IGNORE_CONTAINERS", name, "must be a container name", apivalidation.IsDNS1123Label)
@@ -79,19 +78,9 @@ func (v validation) validate(c Config) {
 	v.must(c.CrashLogLines >= 0, "CRASH_LOG_LINES", "must be at least 0")
 }
 
-const placeholder = "is a placeholder that was not replaced: check the name of the argument in the AnalysisTemplate or manifest"
+const placeholder = "is a placeholder: replace it in the manifest, or, in an AnalysisTemplate, check the name of the argument"
 
 func isPlaceholder(value string) bool { return strings.ContainsAny(value, "{}<>$") }
-
-const mustBeNamespace = "must be a namespace name"
-
-// ValidateNamespace returns an error that says what is wrong with a namespace's name, or nil.
-func ValidateNamespace(name string) error {
-	if problems := apivalidation.IsDNS1123Label(name); len(problems) > 0 {
-		return errors.New(mustBeNamespace + ": " + strings.Join(problems, "; "))
-	}
-	return nil
-}
 
 func (v validation) isGiven(variable string) bool {
 	_, ok := v.given[variable]

@@ -42,7 +42,7 @@ func NewClient(ctx context.Context, cluster Cluster, namespace, userAgent string
 		}
 		server, _, err := rest.DefaultServerUrlFor(cluster.config)
 		if err != nil {
-			return nil, fmt.Errorf("use the API server's address: %w", err)
+			return nil, fmt.Errorf("cannot use the API server's address: %w", err)
 		}
 		return &Client{http: httpClient, server: server, namespace: namespace, userAgent: userAgent}, nil
 	})

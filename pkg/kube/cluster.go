@@ -68,7 +68,7 @@ func findCluster(environ []string, serviceAccountDir string) (Cluster, error) {
 func fromServiceAccount(address, dir string) (Cluster, error) {
 	tokenFile := filepath.Join(dir, "token")
 	if _, err := readToken(tokenFile); err != nil {
-		return Cluster{}, fmt.Errorf("use the pod's service account (is automountServiceAccountToken off?): %w", err)
+		return Cluster{}, fmt.Errorf("cannot use the pod's service account (is automountServiceAccountToken off?): %w", err)
 	}
 	namespace, _ := os.ReadFile(filepath.Join(dir, "namespace")) // without this file, the user has to set a namespace
 	return Cluster{
@@ -88,16 +88,16 @@ func fromKubeconfig(files []string) (Cluster, error) {
 	raw, err := rules.Load()
 	switch {
 	case err != nil:
-		return Cluster{}, fmt.Errorf("read the kubeconfig: %w", err)
+		return Cluster{}, fmt.Errorf("cannot read the kubeconfig: %w", err)
 	case clientcmdapi.IsConfigEmpty(raw):
 		return Cluster{}, fmt.Errorf("%w; looked in %s", ErrNoCluster, names)
 	case raw.CurrentContext == "":
-		return Cluster{}, fmt.Errorf("use the kubeconfig %s: it has no current-context; choose one with kubectl config use-context NAME", names)
+		return Cluster{}, fmt.Errorf("cannot use the kubeconfig %s: it has no current-context; choose one with kubectl config use-context NAME", names)
 	}
 	client := clientcmd.NewNonInteractiveClientConfig(*raw, raw.CurrentContext, &clientcmd.ConfigOverrides{}, rules)
 	config, err := client.ClientConfig()
 	if err != nil {
-		return Cluster{}, fmt.Errorf("use the kubeconfig %s: %w", names, err)
+		return Cluster{}, fmt.Errorf("cannot use the kubeconfig %s: %w", names, err)
 	}
 	namespace, _, err := client.Namespace()
 	return Cluster{config: config, namespace: namespace}, err

@@ -1,8 +1,8 @@
 // Package kube reads the pods of one namespace, their logs, and the current version of a workload from a Kubernetes API server.
 //
 // A [Cluster] is an API server with the credentials for it: those of the pod's service account, or those of a kubeconfig.
-// A [Client] makes requests to it. [Client.List] streams a PodList: it calls a function with one *corev1.Pod after the
-// other, so that memory does not grow with the number of pods. In protobuf, which current API servers send, only the
+// A [Client] makes requests to it. [Client.List] streams a PodList: it calls a function with one *corev1.Pod at a
+// time, so that memory does not grow with the number of pods. In protobuf, which current API servers send, only the
 // fields in podMask are decoded; in JSON, all of them.
 //
 // A [Workload] is a Deployment, StatefulSet, DaemonSet or Rollout of Argo Rollouts. [Workload.Resolve] finds the [Version]
@@ -27,7 +27,7 @@
 //   - A CA file that cannot be used is an error. The system's root certificates never replace it.
 //   - No request is made without a namespace, because that would list the pods of all namespaces.
 //
-// An error for a status other than 200 wraps an apierrors.APIStatus. For 401 and 403, it names the missing permission.
+// An error for a status other than 200 wraps an apierrors.APIStatus. For 401 and 403, it names the permission that is needed.
 //
 // Connections use HTTP/1.1: when a request times out, its connection is closed. HTTP/2 would reuse a connection that no
 // longer works. Responses are compressed with gzip if the server supports it. Proxies in the environment are used.

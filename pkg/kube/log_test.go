@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,25 +44,7 @@ func TestTheEndOfALongLogIsKept(t *testing.T) {
 	}
 }
 
-func TestALogThatBreaksOffIsAnError(t *testing.T) {
-	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Length", "100")
-		_, _ = w.Write([]byte("one\n"))
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
-	})
-	_, err := client.Log(t.Context(), "web-abc-1", "app", false, 1, 1000)
-	wantError(t, err, "read the log: unexpected EOF")
-}
-
-func TestALogThatDoesNotEndStopsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancelCause(t.Context())
-	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = w.Write([]byte("one\n"))
-		_ = http.NewResponseController(w).Flush()
-		cancel(errSIGTERM)
-		<-r.Context().Done()
-	})
-	_, err := client.Log(ctx, "web-abc-1", "app", false, 1, 1000)
-	wantError(t, err, errSIGTERM.Error())
+func TestADeniedLogNamesThePermission(t *testing.T) {
+	_, err := serve(t, answer(403, "", nil)).Log(t.Context(), "web-abc-1", "app", false, 1, 1000)
+	wantError(t, err, `permission to get pods/log in namespace shop`, `{apiGroups: [""], resources: ["pods/log"], verbs: ["get"]}`)
 }

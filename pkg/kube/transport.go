@@ -19,7 +19,7 @@ func newHTTPClient(config *rest.Config) (*http.Client, error) {
 	if file := config.CAFile; file != "" && len(config.CAData) == 0 {
 		// client-go treats an empty file as no file, and uses the system's root certificates.
 		if _, err := certutil.NewPool(file); err != nil {
-			return nil, fmt.Errorf("use the CA certificates in %s: %w", file, err)
+			return nil, fmt.Errorf("cannot use the CA certificates in %s: %w", file, err)
 		}
 	}
 	if file := config.BearerTokenFile; file != "" {
@@ -29,7 +29,7 @@ func newHTTPClient(config *rest.Config) (*http.Client, error) {
 	}
 	transport, err := rest.TransportFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("use the cluster's credentials: %w", err)
+		return nil, fmt.Errorf("cannot use the cluster's credentials: %w", err)
 	}
 	return &http.Client{
 		Transport:     transport,
@@ -56,11 +56,11 @@ func (t tokenFile) RoundTrip(req *http.Request) (*http.Response, error) {
 func readToken(path string) (string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return "", fmt.Errorf("cannot read the token: %w", err)
 	}
 	token := strings.TrimSpace(string(content))
 	if token == "" {
-		return "", errors.New("read the token: " + path + " is empty")
+		return "", errors.New("cannot read the token: " + path + " is empty")
 	}
 	return token, nil
 }

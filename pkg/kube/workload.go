@@ -95,7 +95,7 @@ func (w *Workload) Superseded(ctx context.Context) (string, error) {
 	if reason == "" {
 		return "", err
 	}
-	return reason + "; checked " + w.version.Name, nil
+	return reason + "; the checked version was " + w.version.Name, nil
 }
 
 func (w *Workload) superseded(ctx context.Context) (string, error) {
@@ -121,7 +121,7 @@ func (w *Workload) superseded(ctx context.Context) (string, error) {
 	case next.Name == w.version.Name:
 		return "", nil
 	case next.Name != "":
-		return "superseded by " + next.Name, nil
+		return "superseded by version " + next.Name, nil
 	case w.rules.byTemplate:
 		return w.title() + " has a new pod template", nil
 	case err != nil:

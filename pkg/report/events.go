@@ -72,7 +72,7 @@ func (l *Log) logPods(e runner.Checked) {
 		l.say(slog.LevelInfo, sentence+": "+names(t.Appeared), "event", "podsAppeared", "pods", t.Pods)
 	}
 	if n := len(t.Gone); n > 0 {
-		l.say(slog.LevelInfo, fmt.Sprintf("%s gone (crashes still count): %s", count(n, "pod"), names(t.Gone)), "event", "podsGone", "pods", t.Pods)
+		l.say(slog.LevelInfo, fmt.Sprintf("%s gone (their crashes still count): %s", count(n, "pod"), names(t.Gone)), "event", "podsGone", "pods", t.Pods)
 	}
 }
 

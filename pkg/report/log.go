@@ -103,7 +103,7 @@ func (l *Log) Start(version string, r Result) {
 		"event", "start", "version", version, "namespace", r.Namespace, "workload", known(r.Workload), "selector", r.Selector, "limit", plan.CrashLimit)
 	l.Info(fmt.Sprintf("checking %s; fails at %s", schedule(plan), count(plan.CrashLimit, "crash")))
 	if n := plan.CrashLoop(); plan.CrashLimit > n {
-		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d: it crashes about %d times in %s",
+		l.Warn(fmt.Sprintf("one crash-looping pod cannot reach CRASH_LIMIT %d: it crashes about %d times in %s; lower CRASH_LIMIT, or check for longer",
 			plan.CrashLimit, n, duration(plan.Expected())))
 		l.Warn("this assumes the default back-off; nodes can have a shorter one (maxContainerRestartPeriod)")
 	}

@@ -75,7 +75,7 @@ DBG check 3: 3 pods (2 have run), 1/5 crashes, 0 not Ready, 1 cannot start, took
 WRN check failed, retrying for up to 1m: list pods with pod-template-hash=6fd8d747: connect to 10.0.0.1:443: connection refused
 DBG check failed, retrying for up to 59s: list pods with pod-template-hash=6fd8d747: connect to 10.0.0.1:443: connection refused
 INF checks succeed again after 2 failures; pods were not observed for 10s
-INF 1 pod gone (crashes still count): web-6fd8d747-pqrst
+INF 1 pod gone (their crashes still count): web-6fd8d747-pqrst
 WRN crash 3/5: web-6fd8d747-abcde/app: 2 crashes, last: exit code 137, signal 9 (OOMKilled): exceeded its memory limit, or the node ran out of memory
 WRN crash 4/5: web-6fd8d747-fghij/proxy (sidecar): exit code 2: panic: no such table: orders
 WRN crash 5/5: pod web-6fd8d747-klmno: Evicted: Usage of EmptyDir volume "data" exceeds the limit "1Mi".
@@ -89,9 +89,9 @@ CRASHES  KIND     LAST CRASH  POD/CONTAINER             LAST TERMINATION
 3        main     23:59:58    web-6fd8d747-abcde/app    exit code 137, signal 9 (OOMKilled): exceeded its memory …
 1        sidecar  23:59:58    web-6fd8d747-fghij/proxy  exit code 2: panic: no such table: orders
 1        pod      -           web-6fd8d747-klmno        Evicted: Usage of EmptyDir volume "data" exceeds the limi…
-timeline: ..........1?????????4?????? (1s per character; digit or +: crashes, ?: not observed)
+timeline: ..........1?????????4?????? (1s per character; 1 to 9: crashes, +: more, ?: not observed)
 INF 4 checks in 26s, 3 pods seen, 3 failed attempts
-INF logs: kubectl -n shop logs web-6fd8d747-abcde -c app --previous
+INF logs, while the pod exists: kubectl -n shop logs web-6fd8d747-abcde -c app --previous
 ERR FAIL (exit code 1): 5 crashes in 3 of 3 pods, limit 5; worst: web-6fd8d747-abcde/app (3 crashes, exit code 137, signal 9 (OOMKilled))
 `
 
@@ -199,7 +199,7 @@ func TestStartSaysUntilWhen(t *testing.T) {
 		{"a long window has a date", runner.Plan{Interval: 60 * s, Duration: 48 * time.Hour, CrashLimit: 1}, "INF checking every 1m until 2000-01-03 00:00; fails at 1 crash\n"},
 		{"an upper bound is only for COUNT", runner.Plan{Interval: s, Duration: 10 * s, MaxDuration: 5 * s, CrashLimit: 3}, "INF checking every 1s until 00:00:10; fails at 3 crashes\n"},
 		{"a limit that one pod cannot reach", runner.Plan{Interval: s, Duration: 10 * s, CrashLimit: 4}, "INF checking every 1s until 00:00:10; fails at 4 crashes\n" +
-			"WRN one crash-looping pod cannot reach CRASH_LIMIT 4: it crashes about 3 times in 10s\n" +
+			"WRN one crash-looping pod cannot reach CRASH_LIMIT 4: it crashes about 3 times in 10s; lower CRASH_LIMIT, or check for longer\n" +
 			"WRN this assumes the default back-off; nodes can have a shorter one (maxContainerRestartPeriod)\n"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
@@ -324,7 +324,7 @@ func TestLogOfEvents(t *testing.T) {
 }
 
 func TestTheVersionOfAWorkloadIsNamedEverywhere(t *testing.T) {
-	const hash, superseded = "pod-template-hash=6fd8d747", "superseded by 7c9d8b6f55; checked 6fd8d747"
+	const hash, superseded = "pod-template-hash=6fd8d747", "superseded by version 7c9d8b6f55; the checked version was 6fd8d747"
 	unknown := checker.Version{Pending: "deployment shop is paused"}
 	known := checker.Version{Name: "6fd8d747", Selector: labels.SelectorFromSet(labels.Set{"pod-template-hash": "6fd8d747"})}
 	r := result(runner.Inconclusive, runner.Superseded)
@@ -342,7 +342,7 @@ func TestTheVersionOfAWorkloadIsNamedEverywhere(t *testing.T) {
 00:00:00 WRN the version to check is not known yet: deployment shop is paused
 00:00:00 INF checking version 6fd8d747: pods with ` + hash + `
 00:00:00 INF 61 checks in 5m1s, 3 pods seen
-00:00:00 INF no verdict was reached: do not promote; run the gate again to check the current version
+00:00:00 INF no verdict about the release: do not promote; run the gate again to check the current version
 00:00:00 ERR INCONCLUSIVE (exit code 3): ` + superseded + "\n"
 		if got != want {
 			t.Errorf("got the log\n%s\nwant\n%s", got, want)
@@ -368,7 +368,7 @@ func TestEndOfTheLog(t *testing.T) {
 	paused.Workload, paused.Version.Pending = "deployment/shop", "deployment shop is paused"
 	const (
 		summary   = "INF 61 checks in 5m1s, 3 pods seen\n"
-		noVerdict = summary + "INF no verdict was reached: do not promote"
+		noVerdict = summary + "INF no verdict about the release: do not promote"
 	)
 	for _, test := range []struct {
 		claim  string
@@ -389,14 +389,14 @@ func TestEndOfTheLog(t *testing.T) {
 		{"the version is not known", paused,
 			noVerdict + "; details: kubectl -n shop describe deployment/shop\nERR INCONCLUSIVE (exit code 3): the version to check is not known: deployment shop is paused\n"},
 		{"access is denied", failing(runner.Inconclusive, runner.Denied, errors.New("403 Forbidden")),
-			noVerdict + "; fix the reported problem; to test access: kubectl -n shop get pods\nERR INCONCLUSIVE (exit code 3): the API server denies access: 403 Forbidden\n"},
+			noVerdict + "; fix the problem that the next line names\nERR INCONCLUSIVE (exit code 3): the API server denies access: 403 Forbidden\n"},
 		{"an evicted pod has no log", result(runner.Fail, "", evicted),
 			"CRASHES  KIND  LAST CRASH  POD/CONTAINER       LAST TERMINATION\n" +
 				"1        pod   -           web-6fd8d747-klmno  Evicted: Usage of EmptyDir volume \"data\" exceeds the limi…\n" +
 				summary + "INF details: kubectl -n shop describe pod web-6fd8d747-klmno\n" +
 				"ERR FAIL (exit code 1): 1 crash in 1 of 3 pods, limit 5; worst: pod web-6fd8d747-klmno (1 crash, Evicted)\n"},
 		{"SIGTERM", signaled, noVerdict + "; find out what ended the run (a deleted Job, its deadline, an eviction), then run it again\n" +
-			"ERR INTERRUPTED (exit code 143): ended by SIGTERM after 5m1s, before a verdict was reached; no crashes, limit 5\n"},
+			"ERR INTERRUPTED (exit code 143): ended by SIGTERM after 5m1s, before a verdict about the release was reached; no crashes, limit 5\n"},
 		{"one configuration error is the reason", invalid("HASH: required"), "ERR INVALID (exit code 2): HASH: required\n"},
 		{"several configuration errors have a line each", invalid("HASH: required", "COUNT: bad"),
 			"ERR HASH: required\nERR COUNT: bad\nERR INVALID (exit code 2): 2 configuration errors; crashcheck --help explains the variables\n"},
@@ -421,9 +421,9 @@ func TestTheLastTenLinesSayWhatCrashedAndWhy(t *testing.T) {
 		}
 	}
 	want += `and 46 more containers
-timeline: 1???????????????????????????? (2m8s per character; digit or +: crashes, ?: not observed)
+timeline: 1???????????????????????????? (2m8s per character; 1 to 9: crashes, +: more, ?: not observed)
 INF 61 checks in 1h, 3 pods seen, 1 failed attempt
-INF logs: kubectl -n shop logs checkout-6fd8d747b5-0 -c app --previous
+INF logs, while the pod exists: kubectl -n shop logs checkout-6fd8d747b5-0 -c app --previous
 ERR FAIL (exit code 1): 150 crashes in 1 of 3 pods, limit 5; worst: checkout-6fd8d747b5-0/app (3 crashes, exit code 1)
 `
 	got := withoutTimes(record(report.LogOptions{}, func(log *report.Log) {

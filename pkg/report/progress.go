@@ -9,7 +9,7 @@ import (
 	"github.com/crashcheck/crashcheck/pkg/runner"
 )
 
-// Progress draws one line on a terminal: the workload, crashes of the limit, time left, checks done, pods. It redraws the
+// Progress draws one line on a terminal: the workload, crashes and their limit, time left, checks done, pods. It redraws the
 // line in place after each event. What is written to it appears above the line. It is for use by one goroutine.
 type Progress struct {
 	w      io.Writer

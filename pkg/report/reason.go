@@ -39,7 +39,7 @@ func Reason(o runner.Outcome) string {
 	return noVerdict
 }
 
-const noVerdict = "no verdict was reached"
+const noVerdict = "no verdict about the release"
 
 // inconclusive says what is missing for a verdict about the release, and why.
 func inconclusive(o runner.Outcome) string {
@@ -89,7 +89,7 @@ func interrupted(o runner.Outcome) string {
 	if o.Checks == 0 {
 		return fmt.Sprintf("%v before the first successful check", o.Err)
 	}
-	return sentence(fmt.Sprintf("%v after %s, before a verdict was reached", o.Err, duration(o.Elapsed)), crashes(o))
+	return sentence(fmt.Sprintf("%v after %s, before a verdict about the release was reached", o.Err, duration(o.Elapsed)), crashes(o))
 }
 
 // sentence joins parts of a sentence. The functions below return such parts. A part that does not apply is empty.
@@ -150,9 +150,9 @@ func neverRan(o runner.Outcome) string {
 func gone(o runner.Outcome) string {
 	t, since := o.Last, clock(o.Start.Add(o.GoneSince), o.Start.Add(o.Elapsed))
 	if t.Pods == 0 {
-		return "no pods remained at the final check, since " + since
+		return fmt.Sprintf("no pods remained at the final check (none since %s)", since)
 	}
-	return fmt.Sprintf("no running pods remained at the final check, since %s (%d being deleted, %d failed, %d not started)",
+	return fmt.Sprintf("no running pods remained at the final check (none since %s; %d being deleted, %d failed, %d not started)",
 		since, t.Deleted, t.PodsFailed, len(t.NotRun))
 }
 
@@ -162,7 +162,7 @@ func notStarted(t checker.Tally) string {
 	case n == 1:
 		return cannotStart(t.CannotStart[0])
 	case n > 1:
-		return fmt.Sprintf("%s (and %d more)", cannotStart(t.CannotStart[0]), n-1)
+		return fmt.Sprintf("%s (%d more cannot start)", cannotStart(t.CannotStart[0]), n-1)
 	case len(t.NotRun) > 0:
 		return fmt.Sprintf("%s %s still starting at the final check", names(t.NotRun), choose(len(t.NotRun), "was", "were"))
 	}

@@ -30,7 +30,7 @@ func TestReason(t *testing.T) {
 		{"pass without any pod (MIN_PODS=0)", outcome(runner.Pass, ""), func(o *runner.Outcome) { o.MostPods, o.Last = 0, checker.Tally{} },
 			"no crashes within 5m1s, limit 5; no pod matched pod-template-hash=6fd8d747"},
 		{"pass after all pods have gone (MIN_PODS=0)", outcome(runner.Pass, ""), func(o *runner.Outcome) { o.GoneSince, o.Last = 90*time.Second, checker.Tally{} },
-			"no crashes within 5m1s, limit 5; no pods remained at the final check, since 00:01:30"},
+			"no crashes within 5m1s, limit 5; no pods remained at the final check (none since 00:01:30)"},
 		{"pass after all pods have succeeded", outcome(runner.Pass, ""), func(o *runner.Outcome) { o.Last = checker.Tally{Pods: 2, Ran: 2, Present: 2} }, "no crashes within 5m1s, limit 5"},
 		{"pass with a pod that cannot start", outcome(runner.Pass, ""), func(o *runner.Outcome) {
 			o.Last = checker.Tally{Pods: 3, Active: 3, Present: 2, NotRun: []string{"web-1"}, NotReady: []string{"web-1"}, CannotStart: []checker.CannotStart{imagePull}}
@@ -54,7 +54,7 @@ func TestReason(t *testing.T) {
 		{"never matched", outcome(runner.Inconclusive, runner.NeverMatched), nil, "no pod matched pod-template-hash=6fd8d747"},
 		{"never ran: an image cannot be pulled", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) {
 			o.MostRan, o.Last = 0, checker.Tally{Pods: 2, Active: 2, NotRun: []string{"web-1", "web-2"}, CannotStart: []checker.CannotStart{imagePull, unschedulable}}
-		}, `no pod ran; web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2" (and 1 more)`},
+		}, `no pod ran; web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2" (1 more cannot start)`},
 		{"never ran: unschedulable", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) {
 			o.MostRan, o.Last = 0, checker.Tally{Pods: 1, Active: 1, NotRun: []string{"web-2"}, CannotStart: []checker.CannotStart{unschedulable}}
 		}, "no pod ran; pod web-2 cannot start: Unschedulable: 0/3 nodes are available: insufficient memory"},
@@ -67,11 +67,11 @@ func TestReason(t *testing.T) {
 		}, "no pod ran; pod web-0 failed: Preempting: Preempted in order to admit critical pod"},
 		{"never ran: a pod that failed is gone", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) { o.MostRan, o.LastFailure, o.Last = 0, preempted, checker.Tally{} }, "no pod ran"},
 		{"gone", outcome(runner.Inconclusive, runner.Gone, oom), func(o *runner.Outcome) { o.GoneSince, o.Last = 90*time.Second, checker.Tally{} },
-			"no pods remained at the final check, since 00:01:30; 3 crashes in 1 of 3 pods, limit 5"},
+			"no pods remained at the final check (none since 00:01:30); 3 crashes in 1 of 3 pods, limit 5"},
 		{"gone, but some are still listed", outcome(runner.Inconclusive, runner.Gone), func(o *runner.Outcome) {
 			o.GoneSince, o.LastFailure = 90*time.Second, preempted
 			o.Last = checker.Tally{Pods: 4, Deleted: 2, PodsFailed: 1, Active: 1, NotRun: []string{"web-1"}, CannotStart: []checker.CannotStart{imagePull}}
-		}, "no running pods remained at the final check, since 00:01:30 (2 being deleted, 1 failed, 1 not started); " +
+		}, "no running pods remained at the final check (none since 00:01:30; 2 being deleted, 1 failed, 1 not started); " +
 			`web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2"; pod web-0 failed: Preempting: Preempted in order to admit critical pod`},
 		{"one node that has stopped reporting", outcome(runner.Inconclusive, runner.Unreported, panicked), func(o *runner.Outcome) {
 			o.Last.Unreported = []checker.UnreportedPod{node("web-1", "node-1"), node("web-2", "node-1")}
@@ -93,17 +93,17 @@ func TestReason(t *testing.T) {
 		}, "the pods were never observed in 5m1s (12 failures, API_GRACE 1m): " + errRefused.Error()},
 		{"no longer observed", outcome(runner.Inconclusive, runner.Unobserved, oom), func(o *runner.Outcome) { o.Err, o.LastSuccess, o.Failures = errRefused, 4*time.Minute, 1 },
 			"the pods were not observed in the last 1m1s (1 failure, API_GRACE 1m): " + errRefused.Error() + "; 3 crashes in 1 of 3 pods, limit 5"},
-		{"inconclusive for an unknown cause", outcome(runner.Inconclusive, ""), nil, "no verdict was reached"},
+		{"inconclusive for an unknown cause", outcome(runner.Inconclusive, ""), nil, "no verdict about the release"},
 
 		{"interrupted by a signal", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Err = runner.SignalError{Signal: syscall.SIGTERM} },
-			"ended by SIGTERM after 5m1s, before a verdict was reached; no crashes, limit 5"},
+			"ended by SIGTERM after 5m1s, before a verdict about the release was reached; no crashes, limit 5"},
 		{"interrupted before the first check", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Err, o.Checks = runner.SignalError{Signal: syscall.SIGINT}, 0 },
 			"ended by SIGINT before the first successful check"},
 		{"interrupted by a program", outcome(runner.Interrupted, ""), func(o *runner.Outcome) { o.Err = errors.New("context canceled") },
-			"context canceled after 5m1s, before a verdict was reached; no crashes, limit 5"},
+			"context canceled after 5m1s, before a verdict about the release was reached; no crashes, limit 5"},
 
 		{"invalid", runner.Outcome{Verdict: runner.Invalid, Err: errors.New("no cluster")}, nil, "no cluster"},
-		{"no verdict at all", runner.Outcome{}, nil, "no verdict was reached"},
+		{"no verdict at all", runner.Outcome{}, nil, "no verdict about the release"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			if test.change != nil {

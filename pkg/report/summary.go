@@ -91,11 +91,11 @@ func details(r Result) string {
 	switch t := r.Last; {
 	case r.Verdict == runner.Fail && len(r.Containers) > 0 && r.Containers[0].Container != "":
 		worst := r.Containers[0]
-		return fmt.Sprintf("logs: %slogs %s -c %s --previous", kubectl, worst.Pod, worst.Container)
+		return fmt.Sprintf("logs, while the pod exists: %slogs %s -c %s --previous", kubectl, worst.Pod, worst.Container)
 	case r.Verdict == runner.Fail && len(r.Containers) > 0:
 		return "details: " + kubectl + "describe pod " + r.Containers[0].Pod
 	case r.Err != nil:
-		return "fix the reported problem; to test access: " + kubectl + "get pods"
+		return "fix the problem that the next line names"
 	case r.Cause == runner.NeverMatched && r.Workload == "":
 		return "check HASH (or SELECTOR) and NAMESPACE: " + kubectl + "get pods --show-labels"
 	case r.Cause == runner.Superseded:

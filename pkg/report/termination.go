@@ -56,7 +56,7 @@ func WriteTerminationMessage(path string, r Result) error {
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("write the termination message: %w", err)
+		return fmt.Errorf("cannot write the termination message: %w", err)
 	}
 	return nil
 }

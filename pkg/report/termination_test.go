@@ -96,8 +96,8 @@ func TestWriteTerminationMessage(t *testing.T) {
 		{"a missing termination log is not created", path("missing"), ""},
 		{"a missing directory is not an error", path("missing/log"), ""},
 		{"a dangling link is not followed", path("dangling"), ""},
-		{"a pipe that nobody reads does not block", path("fifo"), "write the termination message: open " + path("fifo") + ": no such device or address"},
-		{"a full disk", "/dev/full", "write the termination message: write /dev/full: no space left on device"},
+		{"a pipe that nobody reads does not block", path("fifo"), "cannot write the termination message: open " + path("fifo") + ": no such device or address"},
+		{"a full disk", "/dev/full", "cannot write the termination message: write /dev/full: no space left on device"},
 	} {
 		t.Run(test.claim, func(t *testing.T) {
 			got := ""

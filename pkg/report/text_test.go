@@ -116,7 +116,7 @@ func TestTimeline(t *testing.T) {
 			test.record(&line)
 			want := test.want
 			if want != "" {
-				want = "timeline: " + want + " per character; digit or +: crashes, ?: not observed)\n"
+				want = "timeline: " + want + " per character; 1 to 9: crashes, +: more, ?: not observed)\n"
 			}
 			if got := line.draw(test.elapsed); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)

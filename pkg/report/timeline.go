@@ -60,5 +60,5 @@ func (t *timeline) draw(elapsed time.Duration) string {
 	if strings.Trim(b.String(), ".") == "" {
 		return ""
 	}
-	return fmt.Sprintf("timeline: %s (%s per character; digit or +: crashes, ?: not observed)\n", b.String(), duration(t.step))
+	return fmt.Sprintf("timeline: %s (%s per character; 1 to 9: crashes, +: more, ?: not observed)\n", b.String(), duration(t.step))
 }

@@ -14,7 +14,7 @@
 // # Guarantees
 //
 //   - A pass requires a successful final check that found pods of the release that have run and whose nodes report.
-//   - A run ends within its window + APIGrace + 10 s. A run of Count checks without MaxDuration has no window: it ends
+//   - A run ends within its window + APIGrace + 10 s. A run of Count checks without MaxDuration has no fixed window: it ends
 //     within Count × (Interval + APIGrace + 10 s).
 //   - When the context ends, the run cancels the request in flight and ends immediately. It does not pass then, unless it
 //     has already reached that verdict.

@@ -69,7 +69,7 @@ type Outcome struct {
 	AtStart    int64 // crashes that the first successful check found
 	Containers []checker.ContainerCrashes
 	Last       checker.Tally // the last successful check
-	GoneSince  time.Duration // when a check first found no pod that is present, if that has not changed; see [checker.Tally]
+	GoneSince  time.Duration // when the current series of checks without a present pod began, see [checker.Tally]; 0: there is none
 
 	LastFailure *checker.PodFailure // the pod that was seen to fail last; nil: none
 }

@@ -31,15 +31,15 @@ func TestReleaseThatIsNotObserved(t *testing.T) {
 	}{
 		"an image that cannot be pulled": {
 			container("main", missing), "15", "cannot start", "",
-			`no pod ran; web-[a-z0-9-]+/main cannot start: (ErrImagePull|ImagePullBackOff): .*127\.0\.0\.1:1/missing:1.* \(and 1 more\)`,
+			`no pod ran; web-[a-z0-9-]+/main cannot start: (ErrImagePull|ImagePullBackOff): .*127\.0\.0\.1:1/missing:1.* \(1 more cannot start\)`,
 		},
 		"a Deployment that is scaled to 0": {
 			container("main", ready), "30", "found: ", `[{"op": "replace", "path": "/spec/replicas", "value": 0}]`,
-			`no pods remained at the final check, since \d\d:\d\d:\d\d`,
+			`no pods remained at the final check \(none since \d\d:\d\d:\d\d\)`,
 		},
 		"a version that is replaced": {
 			container("main", ends("1s", "1")), "45", "exit code 1", `[{"op": "remove", "path": "/spec/template/spec/containers/0/env"}]`,
-			`no pods remained at the final check, since \d\d:\d\d:\d\d; \d crashes in 2 of 2 pods.*, limit 10`,
+			`no pods remained at the final check \(none since \d\d:\d\d:\d\d\); \d crashes in 2 of 2 pods.*, limit 10`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

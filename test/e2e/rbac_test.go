@@ -120,7 +120,7 @@ func TestVanishing(t *testing.T) {
 		}, "600", "401"},
 		"the namespace, with the permissions in it": {false, deleteNamespace, "600", "failed"},
 		"the namespace; with permissions for all others, it is a release without pods": {
-			true, deleteNamespace, "20", "no pods remained at the final check, since ",
+			true, deleteNamespace, "20", "no pods remained at the final check (none since ",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -349,9 +349,9 @@ func TestWorkloadThatChangesMidway(t *testing.T) {
 		change func(*testing.T, workload)
 		reason string // HASH and NEXT are those of versions 1 and 2
 	}{
-		"new-version": {"15", func(t *testing.T, w workload) { w.release(t, 2) }, "superseded by NEXT; checked HASH"},
-		"scaled-to-0": {"120", func(t *testing.T, w workload) { w.patch(t, scaleTo(0)) }, "TYPE NAME was scaled to 0; checked HASH"},
-		"deleted":     {"120", func(t *testing.T, w workload) { w.delete(t) }, "TYPE NAME (was deleted|is being deleted); checked HASH"},
+		"new-version": {"15", func(t *testing.T, w workload) { w.release(t, 2) }, "superseded by version NEXT; the checked version was HASH"},
+		"scaled-to-0": {"120", func(t *testing.T, w workload) { w.patch(t, scaleTo(0)) }, "TYPE NAME was scaled to 0; the checked version was HASH"},
+		"deleted":     {"120", func(t *testing.T, w workload) { w.delete(t) }, "TYPE NAME (was deleted|is being deleted); the checked version was HASH"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

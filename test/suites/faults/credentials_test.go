@@ -41,7 +41,7 @@ func credentialRows() []row {
 					b.Error(err)
 				}
 			}),
-			verdict: "inconclusive", says: "read the token: open .*no such file"}),
+			verdict: "inconclusive", says: "cannot read the token: open .*no such file"}),
 		tokenRow(row{fault: "the token file is emptied and filled again", settings: long,
 			during: found(func(b *bench) {
 				b.file("token", "")

@@ -107,9 +107,9 @@ func supersededRows() (rows []row) {
 			workload simcluster.Workload
 			reason   string
 		}{
-			{"a new version", simcluster.Workload{Kind: kind, SupersededAfter: minutes}, `superseded by (shop-)?next; checked (shop-)?abc`},
-			{"scaled to 0", simcluster.Workload{Kind: kind, ScaledToZeroAfter: minutes}, `\w+ shop was scaled to 0; checked (shop-)?abc`},
-			{"deleted", simcluster.Workload{Kind: kind, DeletedAfter: minutes}, `\w+ shop was deleted; checked (shop-)?abc`},
+			{"a new version", simcluster.Workload{Kind: kind, SupersededAfter: minutes}, `superseded by version (shop-)?next; the checked version was (shop-)?abc`},
+			{"scaled to 0", simcluster.Workload{Kind: kind, ScaledToZeroAfter: minutes}, `\w+ shop was scaled to 0; the checked version was (shop-)?abc`},
+			{"deleted", simcluster.Workload{Kind: kind, DeletedAfter: minutes}, `\w+ shop was deleted; the checked version was (shop-)?abc`},
 		} {
 			if kind == "DaemonSet" && by.title == "scaled to 0" {
 				continue
@@ -129,15 +129,15 @@ func supersededRows() (rows []row) {
 	}
 	return append(rows,
 		advancing(" found: ", "a new version, while its pods stay, by COUNT", stays, "COUNT=12", "DURATION=", "MAX_DURATION=30s").
-			expect("inconclusive", "ERR INCONCLUSIVE .*: superseded by next; checked abc"),
+			expect("inconclusive", "ERR INCONCLUSIVE .*: superseded by version next; the checked version was abc"),
 		advancing(" found: ", "a new version, and the limit is reached at the final check", crashing, "CRASH_LIMIT=9", "INTERVAL=1h").
 			expect("fail", "ERR FAIL .*: 12 crashes"),
 		advancing(" found: ", "the limit is reached at the final check, at which the workload cannot be read", crashing, "CRASH_LIMIT=9", "INTERVAL=1h").
 			with(unavailable("/deployments/")).expect("fail", "ERR FAIL .*: 12 crashes"),
 		advancing(" found: ", "a new version that cannot be listed", stays).with(unavailable("/replicasets")).
-			expect("inconclusive", "ERR INCONCLUSIVE .*: deployment shop has a new pod template; checked abc"),
+			expect("inconclusive", "ERR INCONCLUSIVE .*: deployment shop has a new pod template; the checked version was abc"),
 		advancing(" found: ", "a new version whose list gets no response", stays).with(simcluster.Only("/replicasets", simcluster.From(2, simcluster.Hang()))).
-			expect("inconclusive", "ERR INCONCLUSIVE .*: deployment shop has a new pod template; checked abc"),
+			expect("inconclusive", "ERR INCONCLUSIVE .*: deployment shop has a new pod template; the checked version was abc"),
 	)
 }
 
