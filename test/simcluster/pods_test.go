@@ -1,16 +1,13 @@
 package simcluster
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // A step is one state of a container as the API shows it: containers are numbered as they appear.
@@ -149,100 +146,4 @@ func terminations(pod corev1.Pod) int {
 		return int(status.RestartCount)
 	}
 	return int(status.RestartCount) + 1
-}
-
-// What happens to a release, as a watcher sees it.
-func TestRelease(t *testing.T) {
-	const minute = time.Minute
-	crashing, stuck := CrashLoop(time.Second, 1), NeverStarts("ErrImagePull", "")
-	for _, test := range []struct {
-		claim   string
-		release Release
-		at      time.Duration
-		want    string
-	}{
-		{"a new pod is pending and has no statuses", Release{}, 0, "Pending not-ready"},
-		{"an unschedulable pod stays so", Release{Unschedulable: "0/3 nodes are available"}, minute, "Pending not-ready Unschedulable"},
-		{"a starting pod's container is being created", Release{}, time.Second, "Pending not-ready node1 app:ContainerCreating/0"},
-		{"a healthy pod is ready", Release{Node: "node7"}, minute, "Running ready node7 app:running/0"},
-		{"a crashed pod stays Running, but is not ready", Release{App: crashing}, 3 * time.Second, "Running not-ready node1 app:Error(1)/0"},
-		{"an image that cannot be pulled keeps the pod pending", Release{App: CannotPull()}, minute, "Pending not-ready node1 app:ImagePullBackOff/0"},
-		{"when the init container has completed, the app runs", Release{Init: &Life{}}, minute, "Running ready node1 migrate:Completed(0)/0 app:running/0"},
-		{"while the init container runs, the app waits", Release{Init: &Life{}}, startupTime, "Pending not-ready node1 migrate:running/0 app:PodInitializing/0"},
-		{"a crashing init container keeps the app waiting", Release{Init: &crashing}, 3 * time.Second, "Pending not-ready node1 migrate:Error(1)/0 app:PodInitializing/0"},
-		{"a crashed sidecar leaves the app running", Release{Sidecar: &crashing}, 3 * time.Second, "Running not-ready node1 proxy:Error(1)/0 app:running/0"},
-		{"a sidecar that never starts keeps the app waiting", Release{Sidecar: &stuck}, minute, "Pending not-ready node1 proxy:ErrImagePull/0 app:PodInitializing/0"},
-		{"an older release has crashed already", Release{Age: minute, App: crashing}, 0, "Running not-ready node1 app:CrashLoopBackOff/3"},
-
-		{"deleted pods have a grace period", Release{DeleteAfter: minute}, 63 * time.Second, "Running ready node1 app:running/0 deleting"},
-		{"deleted pods have no successors", Release{DeleteAfter: minute}, 2 * minute, ""},
-		{"evicted pods stay as Failed, and have successors", Release{EvictAfter: minute}, 2 * minute,
-			"Failed not-ready node1 app:Error(137)/0 Evicted, Running ready node1 app:running/0"},
-		{"pods evicted for the node say so", Release{EvictAfter: minute, NodePressure: true}, 2 * minute,
-			"Failed not-ready node1 app:Error(137)/0 Evicted DisruptionTarget, Running ready node1 app:running/0"},
-		{"pods on a lost node stay, as not ready, although their containers are", Release{NodeLostAfter: minute}, 2 * minute,
-			"Running not-ready ContainersReady node1 app:running/0"},
-		{"statuses on a lost node no longer change", Release{NodeLostAfter: minute, App: CrashLoop(2*minute, 1)}, 3 * minute,
-			"Running not-ready ContainersReady node1 app:running/0"},
-		{"a pod that was not ready when its node was lost stays as it was", Release{NodeLostAfter: minute, App: crashing}, 2 * minute,
-			"Running not-ready node1 app:CrashLoopBackOff/3"},
-	} {
-		t.Run(test.claim, func(t *testing.T) {
-			var summaries []string
-			for _, pod := range test.release.Pods(test.at) {
-				summaries = append(summaries, summary(pod))
-			}
-			if got := strings.Join(summaries, ", "); got != test.want {
-				t.Errorf("\n got %s\nwant %s", got, test.want)
-			}
-		})
-	}
-}
-
-// summary is the phase, the conditions, the node and the containers of a pod, in one line.
-func summary(pod corev1.Pod) string {
-	conditions := map[corev1.PodConditionType]corev1.PodCondition{}
-	for _, condition := range pod.Status.Conditions {
-		conditions[condition.Type] = condition
-	}
-	holds := func(kind corev1.PodConditionType) bool { return conditions[kind].Status == corev1.ConditionTrue }
-	words := []string{string(pod.Status.Phase), "not-ready"}
-	if holds(corev1.PodReady) {
-		words[1] = "ready"
-	} else if holds(corev1.ContainersReady) {
-		words = append(words, "ContainersReady")
-	}
-	words = append(words, pod.Spec.NodeName, conditions[corev1.PodScheduled].Reason)
-	for _, status := range statuses(&pod) {
-		state := "running"
-		switch {
-		case status.State.Waiting != nil:
-			state = status.State.Waiting.Reason
-		case status.State.Terminated != nil:
-			state = fmt.Sprintf("%s(%d)", status.State.Terminated.Reason, status.State.Terminated.ExitCode)
-		}
-		words = append(words, fmt.Sprintf("%s:%s/%d", status.Name, state, status.RestartCount))
-	}
-	words = append(words, pod.Status.Reason)
-	if pod.DeletionTimestamp != nil {
-		words = append(words, "deleting")
-	}
-	if holds(corev1.DisruptionTarget) {
-		words = append(words, "DisruptionTarget")
-	}
-	return strings.Join(strings.Fields(strings.Join(words, " ")), " ")
-}
-
-func TestAnEventOfATraceTakesEffectAtItsInstant(t *testing.T) {
-	trace := loadTrace(t, "deleted-midway")
-	shown := func(at time.Duration, event Event) bool {
-		return slices.ContainsFunc(trace.Pods(at), func(pod corev1.Pod) bool {
-			return pod.UID == event.Pod.UID && pod.ResourceVersion == event.Pod.ResourceVersion
-		})
-	}
-	for _, event := range trace {
-		if shown(event.At()-1, event) || shown(event.At(), event) == (event.Type == watch.Deleted) {
-			t.Errorf("the event %s of %s at %v shows too early, or not at its time", event.Type, event.Pod.Name, event.At())
-		}
-	}
 }

@@ -120,7 +120,6 @@ func (r Release) pod(ordinal, generation int, born time.Time, age time.Duration)
 			UID:               uid(identity),
 			CreationTimestamp: inSeconds(born),
 			Labels:            map[string]string{"app": r.Name, r.HashLabel: r.Hash},
-			OwnerReferences:   []metav1.OwnerReference{r.owner()},
 		},
 		Spec: r.podSpec(),
 	}

@@ -230,22 +230,25 @@ func (s *Server) SetToken(token string) {
 	s.token = token
 }
 
-// CA is the certificate authority that verifies the server, in PEM; nil without TLS.
-func (s *Server) CA() []byte { return slices.Clone(s.ca) }
+// ConfigName is the name of the only cluster, user and context in a Server's kubeconfig.
+const ConfigName = "simcluster"
 
-// WriteKubeconfig writes a kubeconfig file whose current context is this server, with its CA, its current token and the
-// given namespace.
-func (s *Server) WriteKubeconfig(path, namespace string) error {
+// Kubeconfig is a kubeconfig whose current context is this server, with its CA, its current token and the given namespace.
+func (s *Server) Kubeconfig(namespace string) *clientcmdapi.Config {
 	s.mu.Lock()
 	token := s.token
 	s.mu.Unlock()
-	const name = "simcluster"
 	config := clientcmdapi.NewConfig()
-	config.Clusters[name] = &clientcmdapi.Cluster{Server: s.URL(), CertificateAuthorityData: s.ca}
-	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
-	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name, Namespace: namespace}
-	config.CurrentContext = name
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	config.Clusters[ConfigName] = &clientcmdapi.Cluster{Server: s.URL(), CertificateAuthorityData: s.ca}
+	config.AuthInfos[ConfigName] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts[ConfigName] = &clientcmdapi.Context{Cluster: ConfigName, AuthInfo: ConfigName, Namespace: namespace}
+	config.CurrentContext = ConfigName
+	return config
+}
+
+// WriteKubeconfig writes the Kubeconfig to a file.
+func (s *Server) WriteKubeconfig(path, namespace string) error {
+	if err := clientcmd.WriteToFile(*s.Kubeconfig(namespace), path); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	return nil

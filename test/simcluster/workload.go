@@ -1,7 +1,6 @@
 package simcluster
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -47,14 +46,6 @@ func (w Workload) podLabels(app, hash string) map[string]string {
 		return map[string]string{"app": app, "rollouts-pod-template-hash": hash}
 	}
 	return map[string]string{"app": app, appsv1.DefaultDeploymentUniqueLabelKey: hash}
-}
-
-// owner is the controller of the Release's pods.
-func (r Release) owner() metav1.OwnerReference {
-	if r.Workload.Kind == "StatefulSet" || r.Workload.Kind == "DaemonSet" {
-		return r.controller(r.Workload.Kind, r.Name)
-	}
-	return r.controller("ReplicaSet", r.Name+"-"+cmp.Or(r.Hash, "none"))
 }
 
 func (r Release) controller(kind, name string) metav1.OwnerReference {

@@ -13,7 +13,7 @@ import (
 func tokenRow(r row) row {
 	r.options = []simcluster.Option{simcluster.WithTLS(), simcluster.WithToken("first")}
 	if r.prepare == nil {
-		r.prepare = func(b *bench) { b.user().TokenFile = b.file("token", "first\n") }
+		r.prepare = func(b *bench) { b.user().Token, b.user().TokenFile = "", b.file("token", "first\n") }
 	}
 	return r
 }

@@ -109,22 +109,12 @@ func newBench(t *testing.T, opts ...simcluster.Option) *bench {
 	b := &bench{T: t, dir: t.TempDir(), server: simcluster.Start(opts...), ended: make(chan struct{})}
 	t.Cleanup(b.server.Close)
 	b.server.Deploy(simcluster.Release{Namespace: namespace, Hash: "abc", Replicas: 2, Age: time.Minute})
-	b.pointAt(b.server.URL())
+	b.kubeconfig = b.server.Kubeconfig(namespace)
 	return b
 }
 
-// pointAt makes a kubeconfig for an address.
-func (b *bench) pointAt(url string) {
-	config := clientcmdapi.NewConfig()
-	config.Clusters["c"] = &clientcmdapi.Cluster{Server: url, CertificateAuthorityData: b.server.CA()}
-	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{}
-	config.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: namespace}
-	config.CurrentContext = "x"
-	b.kubeconfig = config
-}
-
-func (b *bench) cluster() *clientcmdapi.Cluster { return b.kubeconfig.Clusters["c"] }
-func (b *bench) user() *clientcmdapi.AuthInfo   { return b.kubeconfig.AuthInfos["u"] }
+func (b *bench) cluster() *clientcmdapi.Cluster { return b.kubeconfig.Clusters[simcluster.ConfigName] }
+func (b *bench) user() *clientcmdapi.AuthInfo   { return b.kubeconfig.AuthInfos[simcluster.ConfigName] }
 
 // file writes a file of the bench, atomically, and returns its path.
 func (b *bench) file(name, content string) string {

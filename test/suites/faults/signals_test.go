@@ -69,7 +69,7 @@ func signalRows() []row {
 			during: found(send(syscall.SIGTERM))}, 143, "SIGTERM"),
 		interrupted(row{fault: "SIGTERM in back-off", inject: simcluster.Fail(503, time.Hour),
 			during: logged("check failed", send(syscall.SIGTERM)), check: requests(1)}, 143, "SIGTERM"),
-		interrupted(row{fault: "SIGTERM before a connection is established", prepare: func(b *bench) { b.pointAt("http://" + blackhole(b.T)) },
+		interrupted(row{fault: "SIGTERM before a connection is established", prepare: func(b *bench) { b.cluster().Server = "http://" + blackhole(b.T) },
 			during: logged("watching pods", send(syscall.SIGTERM))}, 143, "SIGTERM"),
 	}
 }

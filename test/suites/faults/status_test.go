@@ -16,7 +16,6 @@ func redirect() row {
 		prepare: func(b *bench) {
 			other = simcluster.Start()
 			b.Cleanup(other.Close)
-			b.user().Token = "secret"
 			b.server.Handle(func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 				http.Redirect(w, r, other.URL()+r.URL.RequestURI(), http.StatusTemporaryRedirect)
 			})

@@ -38,7 +38,7 @@ func expired(b *bench) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
 	server.StartTLS()
 	b.Cleanup(server.Close)
-	b.pointAt(server.URL)
+	b.cluster().Server = server.URL
 	b.cluster().CertificateAuthorityData = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
@@ -48,12 +48,12 @@ func tlsRows() []row {
 		{fault: "none: a valid certificate", options: withTLS, verdict: "pass", says: "PASS"},
 		{fault: "a certificate that has expired", prepare: expired, verdict: "inconclusive", says: "certificate has expired"},
 		{fault: "a certificate for another host", options: withTLS,
-			prepare: func(b *bench) { b.pointAt(strings.Replace(b.server.URL(), "127.0.0.1", "localhost", 1)) },
+			prepare: func(b *bench) { b.cluster().Server = strings.Replace(b.server.URL(), "127.0.0.1", "localhost", 1) },
 			verdict: "inconclusive", says: "certificate is valid for .*, not localhost"},
 		{fault: "a certificate of an unknown CA", options: withTLS,
 			prepare: func(b *bench) { b.cluster().CertificateAuthorityData = nil }, // only the system's root certificates remain
 			verdict: "inconclusive", says: "certificate signed by unknown authority"},
-		{fault: "plain HTTP where TLS is expected", prepare: func(b *bench) { b.pointAt(strings.Replace(b.server.URL(), "http:", "https:", 1)) },
+		{fault: "plain HTTP where TLS is expected", prepare: func(b *bench) { b.cluster().Server = strings.Replace(b.server.URL(), "http:", "https:", 1) },
 			verdict: "inconclusive", says: "HTTP response to HTTPS client"},
 		{fault: "a CA file that is missing", options: withTLS,
 			prepare: func(b *bench) {
