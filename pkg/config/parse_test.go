@@ -294,7 +294,8 @@ func TestWarnings(t *testing.T) {
 		{"HASH_LABEL belongs to HASH", environ("HASH", "HASH_LABEL=a", "SELECTOR=a=b"), []string{"HASH_LABEL is ignored because HASH is not set"}},
 		{"misspelt variables", environ("REQUIREREADY=on", "REQUIRE-READY=on"), []string{
 			`"REQUIRE-READY" is ignored: did you mean REQUIRE_READY?`, `"REQUIREREADY" is ignored: did you mean REQUIRE_READY?`}},
-		{"a variable in lower case", environ("crash_limit=1"), []string{`"crash_limit" is ignored: did you mean CRASH_LIMIT?`}},
+		{"a variable in lower case", environ("crash_limit=1", "workload=deployment/shop"), []string{
+			`"crash_limit" is ignored: did you mean CRASH_LIMIT?`, `"workload" is ignored: did you mean WORKLOAD?`}},
 		{"a short name may belong to another program", environ("hash=1", "Count=2", "debug=3"), nil},
 	}
 	for _, test := range tests {

@@ -398,6 +398,36 @@ func TestFailedChecks(t *testing.T) {
 	}
 }
 
+// Each response takes 1 s, and the third attempt fails. The deadline of an attempt counts from its own start, unless it
+// continues a streak of failures: the run is longer than one such deadline.
+func TestEventsHaveTheTimesOfTheirAttempts(t *testing.T) {
+	const s = time.Second
+	w := world{takes: constantly(s), fails: between(10*s, 11*s, errors.New("connection refused"))}
+	a := w.run(t, plan(func(p *runner.Plan) { p.Duration, p.APIGrace = 30*s, 10*s }))
+	if a.Verdict != runner.Pass || a.FailedChecks != 1 {
+		t.Errorf("got %s with %d failed checks: %v", a.Verdict, a.FailedChecks, a.Err)
+	}
+	lastSuccess, failures := time.Duration(0), int64(0)
+	for _, event := range a.events {
+		switch e := event.(type) {
+		case runner.CheckFailed:
+			failures++
+			if e.Elapsed != 11*s || e.GiveUpIn != 9*s {
+				t.Errorf("failed after %s, gives up in %s", e.Elapsed, e.GiveUpIn)
+			}
+		case runner.Checked:
+			var unobserved time.Duration
+			if failures > 0 {
+				unobserved = e.Elapsed - lastSuccess
+			}
+			if e.Took != s || e.Failures != failures || e.Unobserved != unobserved {
+				t.Errorf("check %d took %s, after %d failures, not observed for %s; want %d failures, %s", e.Number, e.Took, e.Failures, e.Unobserved, failures, unobserved)
+			}
+			lastSuccess, failures = e.Elapsed, 0
+		}
+	}
+}
+
 func TestBackOffIsJitteredAndGrowsFrom500msTo5s(t *testing.T) {
 	a := world{fails: between(0, always, errors.New("refused"))}.run(t, plan(func(p *runner.Plan) { p.Interval, p.Duration = time.Hour, time.Hour }))
 	if len(a.requests) < 12 {

@@ -56,10 +56,12 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 		check, err := checker.New(checker.FromClientset(listerFunc(func(ctx context.Context, opts metav1.ListOptions) (*corev1.PodList, error) {
 			at := time.Since(start)
 			a.requests = append(a.requests, at)
+			var took time.Duration
 			if w.takes != nil {
-				if err := sleep(ctx, w.takes(at)); err != nil {
-					return nil, err
-				}
+				took = w.takes(at)
+			}
+			if err := sleep(ctx, took); err != nil {
+				return nil, err
 			}
 			if w.fails != nil {
 				if err := w.fails(at, len(a.requests)); err != nil {
@@ -106,6 +108,9 @@ func (f listerFunc) List(ctx context.Context, opts metav1.ListOptions) (*corev1.
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
