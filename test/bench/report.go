@@ -28,7 +28,8 @@ func (r Results) summary() string {
 	return costTable("one check", r.Checks, quantities) + "\n" +
 		costTable("a run of 300 s, INTERVAL 5 s", r.Runs, quantities[:4]) + "\n" +
 		r.latencyTable() + "\n" +
-		fmt.Sprintf("<sub>Medians with standard errors of 5 %% and more; –: the difference is within the errors. Kubernetes %s; pods of 8 kB in JSON; "+
+		fmt.Sprintf("<sub>Medians; a standard error is shown if it is 5 %% or more; &lt;: upper bound; –: the difference is within the errors. JSON: through a proxy without protobuf. "+
+			"Typed clientset: the same gate with all of client-go. Kubernetes %s; pods of 8 kB in JSON; "+
 			"%s. How each figure is measured, and the oldest supported Kubernetes: [test/bench](test/bench/README.md).</sub>\n", r.Server, r.Machine)
 }
 
@@ -103,8 +104,8 @@ func ratio(ours, theirs Figure) string {
 }
 
 func (r Results) latencyTable() string {
-	header := []string{fmt.Sprintf("limit-th crash to exit, INTERVAL 1 s, %d pods", latencyPods)}
-	middle, latest := []string{"median"}, []string{"latest"}
+	header := []string{fmt.Sprintf("from the crash that reaches the limit to the exit, INTERVAL 1 s, %d pods", latencyPods)}
+	middle, latest := []string{"median"}, []string{"maximum"}
 	for _, l := range r.Latency {
 		header = append(header, l.Rival)
 		middle = append(middle, seconds(l.Median.Seconds()))
@@ -113,7 +114,7 @@ func (r Results) latencyTable() string {
 	return table(header, [][]string{middle, latest})
 }
 
-// streamPage compares when limits are seen in the recorded streams.
+// streamPage compares when limits are reached in the recorded streams.
 func (r Results) streamPage() string {
 	header := []string{"recorded pods"}
 	for limit := 1; limit <= mostLimit; limit++ {
@@ -131,7 +132,7 @@ func (r Results) streamPage() string {
 		}
 		rows = append(rows, row)
 	}
-	return "# When limits are seen: crashcheck / counting restartCount\n\n" +
+	return "# When limits are reached: crashcheck / counting restartCount\n\n" +
 		"Written by the suite, from the streams that the tests of `pkg/checker` use. Seconds since the start of the recording,\n" +
 		"at `INTERVAL` " + streamInterval.String() + ".\n\n" + table(header, rows)
 }

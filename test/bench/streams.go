@@ -52,7 +52,7 @@ func readStreams(path string) ([]Stream, error) {
 	return all, nil
 }
 
-// seenAt is when the first limits are seen: at the check that follows.
+// seenAt is when the first limits are reached: at the check that follows.
 func seenAt(times []float64) []float64 {
 	var seen []float64
 	for _, at := range times[:min(mostLimit, len(times))] {
