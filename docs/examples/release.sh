@@ -27,12 +27,12 @@ release() {
   # 1. Release. Do not wait for the rollout: it does not finish while the new version crashes at startup.
   k apply -f "$manifests"
 
-  # 2. Start the gate. The pod template of a Job is immutable, so delete the Job of the last release first, with its pods.
+  # 2. Start the gate. A finished Job does not run again, so delete the Job of the last release first, with its pods.
   k delete job "$job" --ignore-not-found --cascade=foreground --timeout=60s
   k apply -k "$gate"
 
-  # 3. Wait until the Job is Complete or Failed: kubectl wait can wait for only one of them. A Job fails at its
-  # activeDeadlineSeconds at the latest, so give up one minute later.
+  # 3. Wait until the Job is Complete or Failed: kubectl wait can wait for only one of them. A Job ends no later
+  # than its activeDeadlineSeconds, so give up one minute later.
   give_up=$(($(date +%s) + $(k get job "$job" --output jsonpath='{.spec.activeDeadlineSeconds}') + 60))
   ended=
   until [ -n "$ended" ]; do
