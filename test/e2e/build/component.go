@@ -131,16 +131,12 @@ func (c Component) Build(ctx context.Context, log io.Writer) (string, error) {
 }
 
 func (c Component) buildInto(ctx context.Context, source, bin string) error {
-	var version, folder string
-	if c.Module != "" {
-		module, err := goTool(ctx, source, "list", "-m", "-f", "{{.Version}} {{.Dir}}", c.Module)
+	flags := "-s -w"
+	if c.VersionIn != "" {
+		version, err := goTool(ctx, source, "list", "-m", "-f", "{{.Version}}", c.Module)
 		if err != nil {
 			return err
 		}
-		version, folder, _ = strings.Cut(module, " ")
-	}
-	flags := "-s -w"
-	if c.VersionIn != "" {
 		flags += " -X " + c.VersionIn + "=" + version
 	}
 	args := []string{"build", "-trimpath", "-tags", c.Tags, "-ldflags", flags, "-o", bin + "/"}
@@ -149,6 +145,11 @@ func (c Component) buildInto(ctx context.Context, source, bin string) error {
 	}
 	if c.Folder == "" {
 		return nil
+	}
+	// This comes after the build: a module that has not been downloaded has no folder.
+	folder, err := goTool(ctx, source, "list", "-m", "-f", "{{.Dir}}", c.Module)
+	if err != nil {
+		return err
 	}
 	return os.CopyFS(filepath.Join(bin, filepath.Base(c.Folder)), os.DirFS(filepath.Join(folder, c.Folder)))
 }
