@@ -150,7 +150,9 @@ func TestInvalidLists(t *testing.T) {
 		{"a part of a list", &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7", Continue: "next"}},
 			"list pods with a=b: incomplete list: the server returned only its first part"},
 		{"a pod without UID", listOf(pod(uid(""))), `list pods with a=b: invalid PodList: pod "web-1" has no UID`},
-		{"a pod with more containers than fit into one", listOf(pod(func(p *corev1.Pod) { p.Status.ContainerStatuses = make([]corev1.ContainerStatus, 1001) })),
+		{"a pod with more containers than fit into one", listOf(pod(func(p *corev1.Pod) {
+			p.Status.ContainerStatuses, p.Status.InitContainerStatuses = make([]corev1.ContainerStatus, 501), make([]corev1.ContainerStatus, 500)
+		})),
 			`list pods with a=b: invalid PodList: pod "web-1" has 1001 containers`},
 		{"pods of two namespaces", listOf(crashed(1), pod(func(p *corev1.Pod) { p.Namespace = "other" })),
 			`list pods with a=b: invalid PodList: it contains pods of two namespaces ("prod" and "other")`},

@@ -73,6 +73,11 @@ func TestIgnoredExitCodesAreDiscounted(t *testing.T) {
 			{pod(main("app", 1, running("b"), last("", onPurpose))), 0},
 			{pod(main("app", 2, running("c"), last("b", 1))), 1},
 		}},
+		{"a pending termination without a containerID hides no crash before it", []step{
+			{pod(main("app", 1, terminated("", onPurpose), last("a", 1))), 1},
+			{pod(main("app", 2, running("c"), last("", onPurpose))), 1},
+			{pod(main("app", 3, running("d"), last("c", 1))), 2},
+		}},
 		{"a reset starts again from 0", []step{
 			{pod(main("app", 5, running("f"), last("e", onPurpose))), 4},
 			{pod(main("app", 2, running("h"), last("g", onPurpose))), 5},
