@@ -121,15 +121,16 @@ func TestAKubeconfigIsUsed(t *testing.T) {
 }
 
 func TestWithoutAClusterTheErrorSaysHowToProvideOne(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing")
+	dir := account(t, "secret", "", "shop") // which is not enough
 	for claim, environ := range map[string][]string{
 		"nothing is set":               nil,
 		"no file in the home":          {"HOME=" + t.TempDir()},
+		"no port of the API server":    inPod[:1],
 		"KUBECONFIG is only colons":    {"KUBECONFIG=::"},
 		"a kubeconfig without content": {"KUBECONFIG=" + kubeconfig(t, "")},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			_, err := findCluster(environ, missing)
+			_, err := findCluster(environ, dir)
 			if !errors.Is(err, ErrNoCluster) {
 				t.Fatalf("the error is %v", err)
 			}

@@ -67,7 +67,7 @@ func TestAnotherStatusIsAnErrorWithItsCode(t *testing.T) {
 }
 
 func TestTheDelayThatTheServerRequestsIsInTheError(t *testing.T) {
-	withDelay := encode(t, &metav1.Status{Code: 429, Reason: metav1.StatusReasonTooManyRequests, Details: &metav1.StatusDetails{RetryAfterSeconds: 7}}, mediaJSON)
+	withDelay := encode(t, &metav1.Status{Code: 429, Reason: metav1.StatusReasonTooManyRequests, Details: &metav1.StatusDetails{Kind: "pods", RetryAfterSeconds: 7}}, mediaJSON)
 	for claim, test := range map[string]struct {
 		header string
 		body   []byte
@@ -90,6 +90,9 @@ func TestTheDelayThatTheServerRequestsIsInTheError(t *testing.T) {
 			}))
 			if got, _ := apierrors.SuggestsClientDelay(err); got != test.want {
 				t.Errorf("%d seconds, want %d, in: %v", got, test.want, err)
+			}
+			if details := statusIn(t, err).Details; test.body != nil && details.Kind != "pods" {
+				t.Errorf("the other details are lost: %v", details)
 			}
 		})
 	}

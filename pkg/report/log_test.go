@@ -348,6 +348,10 @@ func TestTheVersionOfAWorkloadIsNamedEverywhere(t *testing.T) {
 			t.Errorf("got the log\n%s\nwant\n%s", got, want)
 		}
 	})
+	start := record(report.LogOptions{JSON: true}, func(log *report.Log) { log.Start("v1", r) })
+	if want := `"workload":"deployment/shop"`; !strings.Contains(start, want) {
+		t.Errorf("got the JSON log\n%s\nwant %s", start, want)
+	}
 	if line, want := string(report.JSONLine(r)), `"workload":"deployment/shop","selector":"`+hash+`",`; !strings.Contains(line, want) {
 		t.Errorf("got the line %s\nwant %s", line, want)
 	}
@@ -366,6 +370,8 @@ func TestEndOfTheLog(t *testing.T) {
 	signaled.Signal = syscall.SIGTERM
 	paused := result(runner.Inconclusive, runner.NoVersion)
 	paused.Workload, paused.Version.Pending = "deployment/shop", "deployment shop is paused"
+	empty := result(runner.Inconclusive, runner.NeverMatched)
+	empty.Workload = "deployment/shop"
 	const (
 		summary   = "INF 61 checks in 5m1s, 3 pods seen\n"
 		noVerdict = summary + "INF no verdict about the release: do not promote"
@@ -382,6 +388,8 @@ func TestEndOfTheLog(t *testing.T) {
 			summary + "INF details: kubectl -n shop describe pod web-1\nERR NOT READY (exit code 4): no crashes within 5m1s, limit 5; 2 of 2 pods were not Ready at the final check: web-1, web-2\n"},
 		{"no pods matched: the labels show why", result(runner.Inconclusive, runner.NeverMatched),
 			noVerdict + "; check HASH (or SELECTOR) and NAMESPACE: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): no pod matched pod-template-hash=6fd8d747\n"},
+		{"a workload has no pods: its conditions show why", empty,
+			noVerdict + "; details: kubectl -n shop describe deployment/shop\nERR INCONCLUSIVE (exit code 3): no pod matched pod-template-hash=6fd8d747\n"},
 		{"a container that cannot start", last(runner.Inconclusive, runner.NeverRan, checker.Tally{NotReady: []string{"web-1"}, CannotStart: []checker.CannotStart{{Pod: "web-2"}}}),
 			noVerdict + "; details: kubectl -n shop describe pod web-2\nERR INCONCLUSIVE (exit code 3): at most 2 pods ran at the same time; pod web-2 cannot start\n"},
 		{"a node that does not report", last(runner.Inconclusive, runner.Unreported, checker.Tally{Active: 1, NotReady: []string{"web-1"}, Unreported: []checker.UnreportedPod{{Pod: "web-1", Node: "node-1"}}}),
