@@ -105,4 +105,8 @@ func TestJSONLineFitsInAPipe(t *testing.T) {
 	if line := parseLine(t, text); len(line.Containers) < 5 || line.Containers[0].Pod != "web-0" {
 		t.Errorf("these containers are left: %v", line.Containers)
 	}
+	r.Selector = strings.Repeat("a", 100_000) // nothing that can be left out: the line is complete
+	if line := parseLine(t, report.JSONLine(r)); len(line.Containers) != 0 {
+		t.Errorf("these containers are left: %v", line.Containers)
+	}
 }

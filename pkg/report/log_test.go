@@ -394,6 +394,8 @@ func TestEndOfTheLog(t *testing.T) {
 			noVerdict + "; details: kubectl -n shop describe pod web-2\nERR INCONCLUSIVE (exit code 3): at most 2 pods ran at the same time; pod web-2 cannot start\n"},
 		{"a node that does not report", last(runner.Inconclusive, runner.Unreported, checker.Tally{Active: 1, NotReady: []string{"web-1"}, Unreported: []checker.UnreportedPod{{Pod: "web-1", Node: "node-1"}}}),
 			noVerdict + "; details: kubectl describe node node-1\nERR INCONCLUSIVE (exit code 3): the node of 1 of 1 pod has stopped reporting: node-1\n"},
+		{"no pods remained", last(runner.Inconclusive, runner.Gone, checker.Tally{}),
+			noVerdict + "; details: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): no pods remained at the final check (none since 00:00:00)\n"},
 		{"the version is not known", paused,
 			noVerdict + "; details: kubectl -n shop describe deployment/shop\nERR INCONCLUSIVE (exit code 3): the version to check is not known: deployment shop is paused\n"},
 		{"access is denied", failing(runner.Inconclusive, runner.Denied, errors.New("403 Forbidden")),
@@ -442,5 +444,9 @@ ERR FAIL (exit code 1): 150 crashes in 1 of 3 pods, limit 5; worst: checkout-6fd
 	}))
 	if strings.Count(want, "\n") != 10 || !strings.HasSuffix(got, want) {
 		t.Errorf("got:\n%s\nwant at the end, ten lines:\n%s", got, want)
+	}
+	got = record(report.LogOptions{}, func(log *report.Log) { log.Close(result(runner.Fail, "", containers[:4]...)) })
+	if strings.Contains(got, "more container") {
+		t.Errorf("the log shows all four containers, and counts more:\n%s", got)
 	}
 }

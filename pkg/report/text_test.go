@@ -48,6 +48,15 @@ func TestGist(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	all := []string{"a", "b", "c", "d", "e"}
+	for n, want := range []string{"", "a", "a, b", "a, b, c", "a, b, c and 1 more", "a, b, c and 2 more"} {
+		if got := names(all[:n]); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for _, test := range []struct {
 		d    time.Duration
