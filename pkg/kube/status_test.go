@@ -51,6 +51,8 @@ func TestAnotherStatusIsAnErrorWithItsCode(t *testing.T) {
 		"a Status with another code":           {500, mediaJSON, string(encode(t, &metav1.Status{Status: metav1.StatusSuccess, Code: 200, Message: "fine"}, mediaJSON)), []string{"500 Internal Server Error", "fine"}},
 		"a body with control characters":       {500, "text/plain", "\x1b[31mred\x00", []string{`\x1b[31mred\x00`}},
 		"a redirect without a location":        {302, "", "", []string{"redirects are refused", "302"}},
+		"the lowest redirect":                  {300, "", "", []string{"redirects are refused", "300"}},
+		"an empty body":                        {502, "text/html", "", []string{"502 Bad Gateway", "the server gave no reason"}},
 		"a Status of another version":          {503, mediaJSON, `{"kind":"Status","apiVersion":"v9"}`, []string{"503 Service Unavailable", "the server sent application/json"}},
 	} {
 		t.Run(claim, func(t *testing.T) {
