@@ -102,6 +102,16 @@ func TestIgnoredExitCodesAreDiscounted(t *testing.T) {
 			{pod(main("app", 1, terminated("b", onPurpose), last("a", onPurpose))), 0},
 			{pod(deleted, main("app", 1, terminated("b", onPurpose), last("a", onPurpose))), 0},
 		}},
+		{"state and lastState can show the same termination after a restart of the kubelet: it is discounted once", []step{
+			{pod(main("app", 0, terminated("a", 1))), 1},
+			{pod(main("app", 1, waiting("b"), last("b", onPurpose))), 1},
+			{pod(main("app", 1, terminated("b", onPurpose), last("b", onPurpose))), 1},
+			{pod(main("app", 2, running("c"), last("b", onPurpose))), 1},
+			{pod(main("app", 2, terminated("c", 1), last("b", onPurpose))), 2},
+		}},
+		{"the same at first sight, in a pod that is being deleted", []step{
+			{pod(deleted, main("app", 1, terminated("b", onPurpose), last("b", onPurpose))), 1},
+		}},
 		{"an init container that has to run again because it exits with an ignored code does not count", []step{
 			{pod(initial("migrate", 0, terminated("a", onPurpose))), 0},
 			{pod(initial("migrate", 1, terminated("b", 0), last("a", onPurpose))), 0},
@@ -200,6 +210,10 @@ func TestRestartAllContainersIsOneCrash(t *testing.T) {
 			{pod(notIn, main("steady", 0, running("a")), main("trigger", 0, terminated("t", 7))), 1},
 			{pod(notIn, main("steady", 1, restarted), main("trigger", 1, restarted)), 1},
 		}, "trigger:1"},
+		{"the pod fails at the same time", []step{
+			{pod(rule, initial("setup", 0, terminated("s", 0)), main("steady", 0, running("a")), main("trigger", 0, running("t"))), 0},
+			{pod(rule, phase(corev1.PodFailed), initial("setup", 1, restarted), main("steady", 1, restarted), main("trigger", 1, restarted)), 1},
+		}, "steady:1"},
 		{"crashes beside it count", []step{
 			{pod(rule, main("steady", 0, terminated("a", 1)), main("trigger", 0, running("t"))), 1},
 			{pod(rule, main("steady", 2, restarted), main("trigger", 1, restarted)), 2},

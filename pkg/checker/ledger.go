@@ -123,7 +123,7 @@ func (l *Ledger) record(s sighting) (*podAccount, []ContainerCrashes) {
 	}
 	killed := l.killedByRestartAll(pod, s.containers)
 	if s.failure != nil {
-		killed = removedWith(pod, s.containers)
+		addRemoved(killed, pod, s.containers)
 	}
 	var crashes []ContainerCrashes
 	enter := func(seen containerSighting, killed bool) {
@@ -150,7 +150,7 @@ func (l *Ledger) record(s sighting) (*podAccount, []ContainerCrashes) {
 // pod. Such an event counts as one crash, of the container that triggered it. If that container's termination was seen
 // before, it has already been counted or ignored. Otherwise, the crash is counted for one of the containers.
 func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) map[int]bool {
-	var killed map[int]bool
+	killed := map[int]bool{}
 	triggerSeen, keeps := false, -1
 	for i := range seen {
 		if !seen[i].restartAll {
@@ -163,9 +163,6 @@ func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) m
 			triggerSeen = triggerSeen || account.triggers && rise == 0
 		}
 		if rise > 0 {
-			if killed == nil {
-				killed = map[int]bool{}
-			}
 			killed[i] = true
 			if !l.ignoredContainers[seen[i].name] && (keeps < 0 || seen[keeps].kind != Main) {
 				keeps = i
@@ -178,16 +175,14 @@ func (l *Ledger) killedByRestartAll(pod *podAccount, seen []containerSighting) m
 	return killed
 }
 
-// removedWith finds the containers whose restartCount has risen because the kubelet removed them when their pod failed. These
+// addRemoved adds the containers whose restartCount has risen because the kubelet removed them when their pod failed. These
 // terminations are expected.
-func removedWith(pod *podAccount, seen []containerSighting) map[int]bool {
-	removed := map[int]bool{}
+func addRemoved(killed map[int]bool, pod *podAccount, seen []containerSighting) {
 	for i := range seen {
 		if seen[i].lastUnknown && pod.account(seen[i].name).rise(seen[i]) > 0 {
-			removed[i] = true
+			killed[i] = true
 		}
 	}
-	return removed
 }
 
 // crashed describes the crashes of one container, of which n are new.

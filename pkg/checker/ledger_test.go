@@ -102,6 +102,12 @@ func last(id string, exitCode int32) func(*corev1.ContainerStatus) {
 	return func(s *corev1.ContainerStatus) { s.LastTerminationState.Terminated = termination(id, exitCode) }
 }
 
+// statusUnknown: the runtime does not know the container's state, and the kubelet makes up a termination.
+func statusUnknown(s *corev1.ContainerStatus) {
+	s.ContainerID = "a"
+	s.State.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}
+}
+
 func names(id string) func(*corev1.ContainerStatus) {
 	return func(s *corev1.ContainerStatus) { s.ContainerID = id }
 }
@@ -123,6 +129,7 @@ func TestCrashesOfOnePod(t *testing.T) {
 		{"a termination does not count twice once a new container runs", pod(main("app", 3, running("c"), last("c", 1))), 3},
 		{"an absent state is waiting", pod(main("app", 0, names("a"), last("a", 1))), 1},
 		{"restartCount already includes a last termination without a containerID (ContainerStatusUnknown)", pod(main("app", 1, waiting(""), last("", 137))), 1},
+		{"the same while state shows it, for a container whose state the runtime does not know", pod(main("app", 1, statusUnknown)), 1},
 		{"a current termination counts without a containerID too", pod(main("app", 0, terminated("", 1))), 1},
 		{"waiting to be created is not a crash", pod(main("app", 0, waiting(""))), 0},
 		{"a main container that exits with 0 has crashed: it should always run", pod(main("app", 0, terminated("a", 0))), 1},

@@ -16,8 +16,9 @@ const (
 	// state of its node. Then the message begins with rejected (pkg/kubelet/kubelet.go).
 	evicted  = "Evicted"
 	rejected = "Pod was rejected"
-	// statusUnknown is the reason of a termination that the kubelet makes up for a container that it no longer finds. Where
-	// the container would be restarted, restartCount includes it (pkg/kubelet/kubelet_pods.go).
+	// statusUnknown is the reason of a termination that the kubelet makes up, without a containerID, for a container that it
+	// no longer finds, or whose state the runtime does not know. Where the container would be restarted, restartCount includes
+	// it (pkg/kubelet/kubelet_pods.go).
 	statusUnknown = "ContainerStatusUnknown"
 	// readinessGates is the kubelet's reason for a pod that is not Ready although its containers are (pkg/kubelet/status).
 	readinessGates = "ReadinessGatesNotReady"
@@ -145,12 +146,17 @@ func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, polic
 	}
 	seen := containerSighting{name: status.Name, kind: kind, restarts: max(int64(status.RestartCount), 0)}
 	last, current := status.LastTerminationState.Terminated, status.State.Terminated
-	if current != nil && current.Reason == restartingAll {
+	if current != nil && (current.Reason == restartingAll || active && isMadeUp(current)) {
 		last, current = current, nil
 	}
-	if current == nil && status.State.Running == nil && last != nil && last.ContainerID != "" && last.ContainerID == status.ContainerID {
+	switch {
+	case last == nil || last.ContainerID == "":
+	case current == nil && status.State.Running == nil && last.ContainerID == status.ContainerID:
 		// Waiting, or no state at all, and no newer container: restartCount does not include this termination yet.
 		last, current = nil, last
+	case current != nil && last.ContainerID == current.ContainerID:
+		// The same termination: since Kubernetes 1.36, the status can show it twice after a restart of the kubelet.
+		last = nil
 	}
 	if current != nil {
 		seen.triggers = restartsAll(rules, current.ExitCode)
@@ -162,7 +168,7 @@ func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, polic
 		seen.lastID = last.ContainerID
 		seen.lastIgnored = l.ignoresExitCode(last)
 		seen.restartAll = last.Reason == restartingAll
-		seen.lastUnknown = last.Reason == statusUnknown && last.ContainerID == ""
+		seen.lastUnknown = isMadeUp(last)
 	}
 	switch {
 	case seen.pending && !seen.pendingIgnored:
@@ -171,6 +177,11 @@ func (l *Ledger) sightContainer(status *corev1.ContainerStatus, kind Kind, polic
 		seen.crash = newTermination(last)
 	}
 	return seen
+}
+
+// isMadeUp reports whether the kubelet made up a termination because it does not know the container's state.
+func isMadeUp(t *corev1.ContainerStateTerminated) bool {
+	return t.Reason == statusUnknown && t.ContainerID == ""
 }
 
 // ignoresExitCode reports whether a termination is not a crash because of its exit code. An exit code that the kubelet has
@@ -183,15 +194,11 @@ func (l *Ledger) ignoresExitCode(t *corev1.ContainerStateTerminated) bool {
 // are ignored: then one that has started is enough.
 func (l *Ledger) hasRun(pod *corev1.Pod) bool {
 	statuses := pod.Status.ContainerStatuses
-	counted, anyStarted := 0, false
+	anyStarted := false
 	for i := range statuses {
 		started := hasStarted(&statuses[i])
 		anyStarted = anyStarted || started
-		if l.ignoredContainers[statuses[i].Name] {
-			continue
-		}
-		counted++
-		if !started {
+		if !started && !l.ignoredContainers[statuses[i].Name] {
 			return false
 		}
 	}
@@ -200,7 +207,7 @@ func (l *Ledger) hasRun(pod *corev1.Pod) bool {
 			return false
 		}
 	}
-	return counted > 0 || anyStarted
+	return anyStarted
 }
 
 func hasStarted(status *corev1.ContainerStatus) bool {
