@@ -81,6 +81,8 @@ type Tally struct {
 	Active      int
 	NotReady    []string // names of active pods that are not Ready
 
+	Baseline bool // this check set the baseline: the crashes that it found are not counted
+
 	Version    Version // of the workload, if there is one
 	Superseded string  // why the workload no longer releases that version; empty: it does, or has not been read again
 }
@@ -147,7 +149,7 @@ func (c *Checker) Check(ctx context.Context, final bool) (Tally, error) {
 	tally := c.enter(sightings)
 	if c.version.Selector != nil && tally.Crashes < c.limit && (final || c.vanished) {
 		if tally.Superseded, err = c.workload.Superseded(ctx); err != nil {
-			c.carried = Tally{New: tally.New, Appeared: tally.Appeared, Gone: tally.Gone, Failed: tally.Failed}
+			c.carried = Tally{New: tally.New, Appeared: tally.Appeared, Gone: tally.Gone, Failed: tally.Failed, Baseline: tally.Baseline}
 			return Tally{}, fmt.Errorf("read %s again: %w", c.workload, err)
 		}
 		c.vanished = false
@@ -253,7 +255,7 @@ func (c *Checker) enter(sightings []sighting) Tally {
 	c.vanished = t.Pods == 0 && (c.vanished || len(t.Gone) > gone)
 	if c.baselineStart && c.lists == 1 {
 		c.ledger.SetBaseline()
-		t.New = nil
+		t.New, t.Baseline = nil, true
 	}
 	t.Crashes = c.ledger.Total()
 	return t

@@ -246,11 +246,11 @@ func TestBaselineStartSubtractsWhatTheFirstSuccessfulCheckFinds(t *testing.T) {
 		t.Fatal("no error")
 	}
 	err = nil
-	if tally := check(t, c); tally.Crashes != 0 || len(tally.New) != 0 {
+	if tally := check(t, c); tally.Crashes != 0 || len(tally.New) != 0 || !tally.Baseline {
 		t.Errorf("at the first successful check: %+v", tally)
 	}
 	now = []*corev1.Pod{pod(main("app", 3, running("d"), last("c", 1))), own, crashed(9)}
-	if tally := check(t, c); tally.Crashes != 1 || len(tally.New) != 1 || tally.New[0].Pod != "web-9" {
+	if tally := check(t, c); tally.Crashes != 1 || len(tally.New) != 1 || tally.New[0].Pod != "web-9" || tally.Baseline {
 		t.Errorf("the pending crash was in the baseline, the new pod was not: %+v", tally)
 	}
 }

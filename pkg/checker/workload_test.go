@@ -146,3 +146,23 @@ func TestACheckWhoseWorkloadCannotBeReadAgainFails(t *testing.T) {
 		t.Errorf("told again: %+v", tally)
 	}
 }
+
+func TestACheckThatSetsTheBaselineAndFailsSaysSoLater(t *testing.T) {
+	w := &workload{version: known}
+	refused := errors.New("connection refused")
+	l := listing(func() []*corev1.Pod {
+		w.err = refused // from the list on
+		return []*corev1.Pod{crashed(1)}
+	})
+	c, err := checker.New(checker.FromClientset(l), checker.Options{Workload: w, CrashLimit: 3, BaselineStart: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Check(t.Context(), true); !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+	refused = nil
+	if tally, err := c.Check(t.Context(), true); err != nil || !tally.Baseline {
+		t.Errorf("got %+v, %v", tally, err)
+	}
+}

@@ -89,6 +89,7 @@ func TestValidConfigurations(t *testing.T) {
 		{"exit codes are from 0 to 255", environ("IGNORE_EXIT_CODES= 0 ,255,"), "IgnoreExitCodes", []int32{0, 255}},
 		{"BASELINE is absolute by default", environ(), "Baseline", "absolute"},
 		{"BASELINE=start", environ("BASELINE=start"), "Baseline", "start"},
+		{"BASELINE=start with two checks", environ("COUNT=2", "BASELINE=start"), "Count", int64(2)},
 		{"LOG_FORMAT is text by default", environ(), "LogFormat", "text"},
 		{"LOG_FORMAT=json", environ("LOG_FORMAT=json"), "LogFormat", "json"},
 		{"CRASH_LOG_LINES is 0 by default", environ(), "CrashLogLines", int64(0)},
@@ -191,6 +192,7 @@ func TestInvalidConfigurations(t *testing.T) {
 		{"a negative count", environ("COUNT=-1"), []string{`COUNT: Invalid value: "-1": must be at least 0`}},
 		{"an invalid count does not require DURATION", environ("COUNT=x", "DURATION"), []string{`COUNT: Invalid value: "x": ` + number}},
 		{"a negative count does not require DURATION", environ("COUNT=-1", "DURATION"), []string{`COUNT: Invalid value: "-1": must be at least 0`}},
+		{"a single check cannot compare with itself", environ("COUNT=1", "BASELINE=start"), []string{`COUNT: Invalid value: "1": must be at least 2 with BASELINE=start: the first check only finds the crashes that do not count`}},
 		{"no limit", environ("CRASH_LIMIT"), []string{noLimit}},
 		{"a limit of 0", environ("CRASH_LIMIT=0"), []string{`CRASH_LIMIT: Invalid value: "0": must be at least 1`}},
 		{"a negative limit", environ("CRASH_LIMIT=-2"), []string{`CRASH_LIMIT: Invalid value: "-2": must be at least 1`}},
@@ -400,6 +402,8 @@ func FuzzParse(f *testing.F) {
 		case !within(cfg.Interval, 10*time.Millisecond), !within(cfg.APIGrace, 0),
 			cfg.Count == 0 && !within(cfg.Duration, 1), cfg.Count > 0 && cfg.MaxDuration != 0 && !within(cfg.MaxDuration, 1):
 			t.Fatalf("a time is out of range: %+v", cfg)
+		case cfg.Count == 1 && cfg.Baseline == config.BaselineStart:
+			t.Fatalf("a baseline without a later check: %+v", cfg)
 		case cfg.Count < 0, cfg.CrashLimit < 1, cfg.MinPods < 0, cfg.CrashLogLines < 0:
 			t.Fatalf("a number is out of range: %+v", cfg)
 		case slices.ContainsFunc(cfg.IgnoreExitCodes, func(code int32) bool { return code < 0 || code > 255 }):

@@ -73,6 +73,9 @@ func (v validation) validate(c Config) {
 		}
 	}
 	v.oneOf("BASELINE", c.Baseline, BaselineAbsolute, BaselineStart)
+	if c.Baseline == BaselineStart {
+		v.must(c.Count != 1, "COUNT", "must be at least 2 with BASELINE=start: the first check only finds the crashes that do not count")
+	}
 	v.must(0 <= c.APIGrace && c.APIGrace <= MaxTime, "API_GRACE", "must be at least 0 and at most 7 days")
 	v.oneOf("LOG_FORMAT", c.LogFormat, LogText, LogJSON)
 	v.must(c.CrashLogLines >= 0, "CRASH_LOG_LINES", "must be at least 0")

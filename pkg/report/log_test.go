@@ -396,6 +396,8 @@ func TestEndOfTheLog(t *testing.T) {
 			noVerdict + "; details: kubectl describe node node-1\nERR INCONCLUSIVE (exit code 3): the node of 1 of 1 pod has stopped reporting: node-1\n"},
 		{"no pods remained", last(runner.Inconclusive, runner.Gone, checker.Tally{}),
 			noVerdict + "; details: kubectl -n shop get pods --show-labels\nERR INCONCLUSIVE (exit code 3): no pods remained at the final check (none since 00:00:00)\n"},
+		{"the final check set the baseline", result(runner.Inconclusive, runner.NoBaseline),
+			noVerdict + "; run the gate again\nERR INCONCLUSIVE (exit code 3): only the final check could list the pods; BASELINE=start needs an earlier check to compare it with\n"},
 		{"the version is not known", paused,
 			noVerdict + "; details: kubectl -n shop describe deployment/shop\nERR INCONCLUSIVE (exit code 3): the version to check is not known: deployment shop is paused\n"},
 		{"access is denied", failing(runner.Inconclusive, runner.Denied, errors.New("403 Forbidden")),

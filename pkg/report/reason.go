@@ -64,6 +64,8 @@ func inconclusive(o runner.Outcome) string {
 		return sentence(gone(o), notStarted(o.Last), failed(o))
 	case runner.Unreported:
 		return unreported(o.Last)
+	case runner.NoBaseline:
+		return "only the final check could list the pods; BASELINE=start needs an earlier check to compare it with"
 	}
 	return noVerdict
 }

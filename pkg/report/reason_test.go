@@ -52,6 +52,7 @@ func TestReason(t *testing.T) {
 		{"none that could be ready", outcome(runner.NotReady, runner.NoneToJudge), nil, "no crashes within 5m1s, limit 5; no pod that could be Ready remained at the final check"},
 
 		{"never matched", outcome(runner.Inconclusive, runner.NeverMatched), nil, "no pod matched pod-template-hash=6fd8d747"},
+		{"no baseline", outcome(runner.Inconclusive, runner.NoBaseline), nil, "only the final check could list the pods; BASELINE=start needs an earlier check to compare it with"},
 		{"never ran: an image cannot be pulled", outcome(runner.Inconclusive, runner.NeverRan), func(o *runner.Outcome) {
 			o.MostRan, o.Last = 0, checker.Tally{Pods: 2, Active: 2, NotRun: []string{"web-1", "web-2"}, CannotStart: []checker.CannotStart{imagePull, unschedulable}}
 		}, `no pod ran; web-1/app cannot start: ImagePullBackOff: Back-off pulling image "web:2" (1 more cannot start)`},

@@ -100,6 +100,8 @@ func details(r Result) string {
 		return "check HASH (or SELECTOR) and NAMESPACE: " + kubectl + "get pods --show-labels"
 	case r.Cause == runner.Superseded:
 		return "run the gate again to check the current version"
+	case r.Cause == runner.NoBaseline:
+		return "run the gate again"
 	case r.Cause == runner.NoVersion, r.Cause == runner.Aborted, r.Cause == runner.NeverMatched:
 		return "details: " + kubectl + "describe " + r.Workload
 	case len(t.CannotStart) > 0:

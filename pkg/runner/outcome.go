@@ -39,6 +39,7 @@ const (
 	NeverRan     Cause = "neverRan"     // fewer than MinPods pods ran at the same time
 	Gone         Cause = "gone"         // no pod that has run was left
 	Unreported   Cause = "unreported"   // the nodes of all pods that are left have stopped reporting
+	NoBaseline   Cause = "noBaseline"   // the final check set the baseline: the crashes before it are not known
 	PodsNotReady Cause = "podsNotReady" // RequireReady, and a pod was not Ready
 	NoneToJudge  Cause = "noneToJudge"  // RequireReady, and no pod was left that could be Ready
 )

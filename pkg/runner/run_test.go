@@ -104,6 +104,39 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// A baseline that the final check sets hides every crash of the window.
+func TestABaselineNeedsACheckBeforeTheFinalOne(t *testing.T) {
+	const s = time.Second
+	until := func(at time.Duration) func(time.Duration, int) error {
+		return between(0, at, errors.New("connection refused"))
+	}
+	for claim, test := range map[string]struct {
+		world   world
+		plan    runner.Plan
+		verdict runner.Verdict
+		cause   runner.Cause
+	}{
+		"the first check":                       {world{}, plan(nil), runner.Pass, ""},
+		"the last one before the final one":     {world{fails: until(15 * s)}, plan(nil), runner.Pass, ""},
+		"only the final one":                    {world{fails: until(20 * s)}, plan(nil), runner.Inconclusive, runner.NoBaseline},
+		"only the final one, although no pods":  {world{fails: until(20 * s), pods: pods()}, plan(func(p *runner.Plan) { p.MinPods = 0 }), runner.Inconclusive, runner.NoBaseline},
+		"it comes before readiness":             {world{fails: until(20 * s), pods: pods(pod(0, unready))}, plan(func(p *runner.Plan) { p.RequireReady = true }), runner.Inconclusive, runner.NoBaseline},
+		"a pod that never ran comes before it":  {world{fails: until(20 * s), pods: pods(pod(0, stuck))}, plan(nil), runner.Inconclusive, runner.NeverRan},
+		"a COUNT of 1 has only one check":       {world{}, counted(1, 0), runner.Inconclusive, runner.NoBaseline},
+		"a COUNT of 2 has one before the final": {world{}, counted(2, 0), runner.Pass, ""},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			test.world.baseline = true
+			if test.world.pods == nil {
+				test.world.pods = pods(pod(9))
+			}
+			if a := test.world.run(t, test.plan); a.Verdict != test.verdict || a.Cause != test.cause {
+				t.Errorf("got %s (%s), want %s (%s)", a.Verdict, a.Cause, test.verdict, test.cause)
+			}
+		})
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	const s = time.Second
 	with := func(change func(*runner.Plan)) runner.Plan { return plan(change) }

@@ -23,6 +23,8 @@ func judge(plan Plan, final checker.Tally, mostPods, mostRan int) (Verdict, Caus
 		return Inconclusive, Unreported
 	case someRequired && final.Present == 0:
 		return Inconclusive, Gone
+	case final.Baseline:
+		return Inconclusive, NoBaseline
 	case plan.RequireReady && len(final.NotReady) > 0:
 		return NotReady, PodsNotReady
 	case plan.RequireReady && someRequired && final.Active == 0:

@@ -29,6 +29,7 @@ type world struct {
 	ctx   func(context.Context) context.Context // the context of the run
 
 	workload checker.Workload // none
+	baseline bool             // what the first list finds does not count
 }
 
 // account is what happened in a run.
@@ -94,10 +95,11 @@ func (w world) run(t *testing.T, plan runner.Plan) account {
 }
 
 func (w world) options(plan runner.Plan) checker.Options {
-	if w.workload != nil {
-		return checker.Options{Workload: w.workload, CrashLimit: plan.CrashLimit}
+	options := checker.Options{Workload: w.workload, CrashLimit: plan.CrashLimit, BaselineStart: w.baseline}
+	if w.workload == nil {
+		options.Selectors = []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}
 	}
-	return checker.Options{Selectors: []labels.Selector{labels.Set{"hash": "abc"}.AsSelector()}}
+	return options
 }
 
 // listerFunc is a typed client's list.

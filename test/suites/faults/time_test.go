@@ -32,6 +32,9 @@ func timeRows() []row {
 					b.Errorf("%d checks and %d failed ones", b.line.Checks, b.line.FailedChecks)
 				}
 			}},
+		{fault: "BASELINE=start, and only the final check succeeds", settings: []string{"INTERVAL=1h", "BASELINE=start", "API_GRACE=30s"},
+			inject:  simcluster.Times(2, simcluster.Fail(503, 0)),
+			verdict: "inconclusive", says: "INCONCLUSIVE .*: only the final check could list the pods"},
 		{fault: "a crash loop fails in spite of faults", settings: []string{"DURATION=30s", "API_GRACE=30s", "CRASH_LIMIT=2"},
 			options: []simcluster.Option{simcluster.WithSpeed(10)}, inject: simcluster.Every(3, simcluster.Fail(503, 0)),
 			prepare: func(b *bench) {
