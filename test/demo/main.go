@@ -25,7 +25,7 @@ import (
 )
 
 // timeout is much longer than the settings of a run allow: a run that takes longer hangs.
-const timeout = 20 * time.Second
+const timeout = 2 * time.Minute
 
 func main() {
 	binary := flag.String("crashcheck", "bin/crashcheck", "the binary to run; its directory holds the kubeconfig meanwhile")
@@ -109,7 +109,7 @@ func (s scenario) run(ctx context.Context, server *simcluster.Server, binary, ku
 	var stdout bytes.Buffer
 	command := exec.CommandContext(limited, path)
 	// With the caller's own settings, the result could differ from that of the command shown.
-	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "KUBECONFIG=" + kubeconfig}, s.settings...)
+	command.Env = append([]string{"TZ=UTC", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "KUBECONFIG=" + kubeconfig}, s.settings...)
 	command.Stdout, command.Stderr = &stdout, os.Stdout
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 2 * time.Second

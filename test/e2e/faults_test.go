@@ -48,8 +48,8 @@ func TestControlPlaneFaults(t *testing.T) {
 			})
 			begun := time.Now()
 			wantCounts(t, finish(t, hasty, gate.Inconclusive), 1, 1)
-			// A last attempt takes up to ten seconds. Ten more are for slow machines.
-			if took := time.Since(begun); took < 4*time.Second || took > 25*time.Second {
+			// A last attempt takes up to ten seconds. A minute more is for slow machines.
+			if took := time.Since(begun); took < 4*time.Second || took > 75*time.Second {
 				t.Errorf("it gave up after %s, want API_GRACE (5 s) and at most about 10 s more", took)
 			}
 			logged(t, patient, "failed")

@@ -103,7 +103,7 @@ func TestRestartOfAllContainersIsOneCrash(t *testing.T) {
 	t.Parallel()
 	namespace := newNamespace(t)
 	hash := deploy(t, namespace, 1, withData(restartsAll(ends("5s", "7"), env("TIMES", "2"), env("STATE", "/data/exits")), nil))
-	run := startGate(t, environment(namespace, map[string]string{"HASH": hash, "DURATION": "40"}))
+	run := startGate(t, environment(namespace, map[string]string{"HASH": hash, "DURATION": "60"}))
 	for _, name := range []string{"setup", "steady", "trigger", "proxy"} {
 		restarted(t, namespace, name, 2)
 	}

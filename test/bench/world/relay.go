@@ -72,9 +72,8 @@ type counted struct {
 }
 
 func (c counted) Write(data []byte) (int, error) {
-	n, err := c.Writer.Write(data)
-	c.bytes.Add(int64(n))
-	return n, err
+	c.bytes.Add(int64(len(data))) // before the reader sees them
+	return c.Writer.Write(data)
 }
 
 // jsonProxy starts a proxy in front of the API server at target that always requests JSON, independent of the client. It
