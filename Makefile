@@ -96,7 +96,7 @@ cluster-down: ## stop that cluster
 	cd test/e2e && $(GO) run ./cmd/cluster down
 
 # A number of runs, not a time: when a time ends, Go 1.26 sometimes reports "context deadline exceeded" (golang/go#75804).
-FUZZTIME ?= 100000x
+FUZZTIME ?= 50000x
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test FUZZTIME times

@@ -19,7 +19,7 @@ func tokenRow(r row) row {
 }
 
 func credentialRows() []row {
-	long := []string{"DURATION=3s", "API_GRACE=30s"}
+	long := []string{"DURATION=6s", "API_GRACE=30s"}
 	return []row{
 		tokenRow(row{fault: "the token is rotated during the run", settings: long,
 			during:  found(func(b *bench) { b.server.SetToken("second"); b.file("token", "second\n") }),

@@ -13,7 +13,7 @@ var stillCluster = []simcluster.Option{simcluster.WithSpeed(0)}
 // true, there is a healthy pod of the same version on another node.
 func simulated(fault string, release simcluster.Release, advance time.Duration, good bool, settings ...string) row {
 	release.Namespace, release.Name, release.Hash, release.Replicas, release.Age = namespace, "bad", "abc", 2, time.Minute
-	r := row{fault: fault, settings: append([]string{"DURATION=3s"}, settings...), options: stillCluster}
+	r := row{fault: fault, settings: append([]string{"DURATION=6s"}, settings...), options: stillCluster}
 	r.prepare = func(b *bench) {
 		b.server.SetPods()
 		b.server.Deploy(release)

@@ -22,7 +22,7 @@ func ofWorkload(fault string, release simcluster.Release, settings ...string) ro
 
 // advancing is such a row in which two minutes pass once the log contains a text.
 func advancing(text, fault string, release simcluster.Release, settings ...string) row {
-	r := ofWorkload(fault, release, append([]string{"DURATION=3s"}, settings...)...)
+	r := ofWorkload(fault, release, append([]string{"DURATION=6s"}, settings...)...)
 	r.options = stillCluster
 	r.during = logged(text, func(b *bench) { b.server.Advance(minutes) })
 	return r
@@ -85,7 +85,7 @@ func unknownRows() (rows []row) {
 				expect("pass", "(?s)has not observed.*INF checking version (shop-)?abc.* INF PASS "))
 	}
 	deployment := simcluster.Release{Workload: simcluster.Workload{Kind: "Deployment"}}
-	created := ofWorkload("created during the window", deployment, "DURATION=3s")
+	created := ofWorkload("created during the window", deployment, "DURATION=6s")
 	deploy := created.prepare
 	created.prepare, created.during = func(b *bench) { b.server.SetPods() }, logged("was not found", deploy)
 	paused := simcluster.Workload{Kind: "Deployment", Paused: true}
