@@ -137,6 +137,13 @@ func TestATerminationThatIsIgnoredIsNotShownAsACrash(t *testing.T) {
 	}
 }
 
+func TestAMadeUpTerminationInADeletedPodHidesNoOther(t *testing.T) {
+	ledger := checker.NewLedger(checker.Ignore{ExitCodes: []int32{onPurpose}})
+	if crashes := ledger.Record(pod(deleted, main("app", 1, statusUnknown, last("a", onPurpose)))); len(crashes) > 0 {
+		t.Errorf("restartCount has only the termination in lastState, but got %+v", crashes)
+	}
+}
+
 // restarted: the kubelet has restarted all containers of the pod, and this one waits to start.
 func restarted(s *corev1.ContainerStatus) {
 	s.State.Waiting = &corev1.ContainerStateWaiting{Reason: "RestartingAllContainers"}
